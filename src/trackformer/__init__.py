@@ -1,0 +1,1 @@
+"""Detect and track objects in video with transformers, end to end."""

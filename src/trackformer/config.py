@@ -1,0 +1,123 @@
+"""How settings are declared, read from YAML, changed by `key=value`, and refused when wrong."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from trackformer.errors import ConfigError
+
+
+class Settings(BaseModel):
+    """Base of all settings: frozen, unknown keys refused, a docstring under each field is its help.
+
+    Torch-free on purpose: the command line builds its help from these classes.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+SettingsT = TypeVar("SettingsT", bound=Settings)
+
+
+def read_settings(
+    settings_type: type[SettingsT], path: Path, overrides: Iterable[str] = ()
+) -> SettingsT:
+    """Read a YAML file into `settings_type`, then apply `a.b=value` overrides.
+
+    Raises:
+        ConfigError: The file is missing or not YAML, a key is unknown (the nearest valid one is
+            named), a value has the wrong type or is out of range, or an override is malformed.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such settings file") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{path}: expected a YAML file: {reason}") from error
+    if content is None:
+        content = {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: expected a mapping of settings, got {type(content).__name__}")
+    return settings_from(settings_type, apply_overrides(content, overrides), str(path))
+
+
+def settings_from(
+    settings_type: type[SettingsT], content: Mapping[str, Any], where: str
+) -> SettingsT:
+    """Validate a mapping; `where` begins the message of a ConfigError."""
+    try:
+        return settings_type.model_validate(content)
+    except ValidationError as error:
+        problems = [_explain(problem, settings_type) for problem in error.errors()]
+        raise ConfigError(f"{where}: " + "; ".join(problems)) from error
+
+
+def apply_overrides(content: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
+    """A copy of `content` with `a.b=value` settings replaced; values are read as YAML.
+
+    >>> apply_overrides({"optimizer": {"steps": 10}}, ["optimizer.steps=20", "seed=3"])
+    {'optimizer': {'steps': 20}, 'seed': 3}
+    """
+    changed: dict[str, Any] = dict(content)
+    for override in overrides:
+        key, separator, text = override.partition("=")
+        if not separator or not key:
+            raise ConfigError(f"expected key=value (a.b=value for nested settings), got {override!r}")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"{key}: expected a YAML value, got {text!r}") from error
+        _set_nested(changed, key.split("."), value)
+    return changed
+
+
+def _set_nested(content: dict[str, Any], path: list[str], value: Any) -> None:
+    for name in path[:-1]:
+        inner = content.get(name)
+        content[name] = dict(inner) if isinstance(inner, dict) else {}
+        content = content[name]
+    content[path[-1]] = value
+
+
+def _explain(problem: Any, settings_type: type[BaseModel]) -> str:
+    """One pydantic problem as 'key: what, got'; unknown keys name the nearest valid one."""
+    location = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        valid = _field_names_at(settings_type, problem["loc"][:-1])
+        name = str(problem["loc"][-1])
+        nearest = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
+        hint = f"did you mean {nearest[0]!r}?" if nearest else f"valid: {', '.join(sorted(valid))}"
+        return f"unknown setting {location!r}; {hint}"
+    if problem["type"] == "missing":
+        return f"missing setting {location!r}"
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{location + ': ' if location else ''}{message}, got {problem['input']!r}"
+
+
+def _field_names_at(settings_type: type[BaseModel], location: tuple[Any, ...]) -> set[str]:
+    """Names of the settings that are valid at a nested place, over all variants of a union."""
+    types: set[type[BaseModel]] = {settings_type}
+    for part in location:
+        if isinstance(part, str):
+            inner = {
+                found
+                for kind in types
+                if part in kind.model_fields
+                for found in _settings_types_in(kind.model_fields[part].annotation)
+            }
+            types = inner or types
+    return {name for kind in types for name in kind.model_fields}
+
+
+def _settings_types_in(annotation: Any) -> set[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return {annotation}
+    arguments = getattr(annotation, "__args__", ())
+    return {found for argument in arguments for found in _settings_types_in(argument)}

@@ -1,0 +1,1 @@
+"""Annotation formats, clips, and the transforms of images with their boxes."""

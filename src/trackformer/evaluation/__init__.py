@@ -1,0 +1,1 @@
+"""Scores of result files and of models."""

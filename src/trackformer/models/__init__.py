@@ -1,0 +1,1 @@
+"""Networks: detectors behind three calls, and TrackFormer, which has one."""

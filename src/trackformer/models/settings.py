@@ -1,0 +1,120 @@
+"""Which models there are and what can be set about them (torch-free)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PositiveInt, model_validator
+
+from trackformer.config import Settings
+
+
+class BackboneSettings(Settings):
+    """A ResNet from torchvision."""
+
+    name: Literal["resnet18", "resnet34", "resnet50", "resnet101"] = "resnet50"
+    batch_norm: Literal["frozen", "trainable"] = "frozen"
+    """Frozen: statistics and affine parameters stay as loaded (small batches)."""
+    frozen_stages: Annotated[int, Field(ge=0, le=5)] = 2
+    """How many of stem, layer1 .. layer4 are not trained."""
+    dilation: bool = False
+    """Stride 1 and dilation 2 in the last stage (the papers' DC5)."""
+    weights: Literal["none", "imagenet"] = "none"
+    """imagenet: downloaded by torchvision, because you asked for it by name."""
+
+
+class DetrSettings(Settings):
+    """DETR (Carion et al. 2020)."""
+
+    kind: Literal["detr"] = "detr"
+    backbone: BackboneSettings = BackboneSettings()
+    embedding_size: PositiveInt = 256
+    num_heads: PositiveInt = 8
+    num_encoder_layers: PositiveInt = 6
+    num_decoder_layers: PositiveInt = 6
+    feedforward_size: PositiveInt = 2048
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    num_queries: PositiveInt = 100
+    pre_norm: bool = False
+    """LayerNorm before instead of after each sub-layer."""
+    position_encoding: Literal["sine", "learned"] = "sine"
+    classification: Literal["softmax", "sigmoid"] = "softmax"
+
+
+class DeformableDetrSettings(Settings):
+    """Deformable DETR (Zhu et al. 2021)."""
+
+    kind: Literal["deformable_detr"] = "deformable_detr"
+    backbone: BackboneSettings = BackboneSettings()
+    embedding_size: PositiveInt = 256
+    num_heads: PositiveInt = 8
+    num_encoder_layers: PositiveInt = 6
+    num_decoder_layers: PositiveInt = 6
+    feedforward_size: PositiveInt = 1024
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    num_queries: PositiveInt = 300
+    num_levels: PositiveInt = 4
+    """Feature levels: strides 8, 16, 32, then 64, ... by stride-2 convolutions; 1 = stride 32."""
+    num_points: PositiveInt = 4
+    """Sampling points per head and level."""
+    position_encoding: Literal["sine", "learned"] = "sine"
+    box_refinement: bool = False
+    """Every decoder layer refines the boxes of the one before."""
+    two_stage: bool = False
+    """Object queries come from the encoder's best proposals."""
+    classification: Literal["softmax", "sigmoid"] = "sigmoid"
+
+
+class HuggingFaceSettings(Settings):
+    """A real-time detector of Hugging Face transformers (RT-DETR, RT-DETRv2, D-FINE, DEIMv2)."""
+
+    kind: Literal["hugging_face"] = "hugging_face"
+    model_type: Literal["rt_detr", "rt_detr_v2", "d_fine", "deimv2"]
+    config: dict[str, Any] = {}
+    """transformers' own configuration of that model type; absent keys keep its defaults."""
+    num_queries: PositiveInt = 100
+    encoder_projection: bool = True
+    """False: no linear layer before proposal selection (DEIMv2's smallest models)."""
+    mlp_activation: Literal["relu", "silu"] | None = None
+    """Replaces the activation in all prediction heads where transformers differs from the
+    checkpoint's original code."""
+
+
+DetectorSettings = Annotated[
+    DetrSettings | DeformableDetrSettings | HuggingFaceSettings, Field(discriminator="kind")
+]
+
+
+class InputSettings(Settings):
+    """How a frame becomes the network's input. The aspect ratio is kept, up to `multiple_of`."""
+
+    shorter_side: PositiveInt | None = None
+    """Target height or width, whichever is shorter, in pixels."""
+    longest_side: PositiveInt | None = None
+    """Upper limit of the other side, with `shorter_side`."""
+    area: PositiveInt | None = None
+    """Target number of pixels, instead of `shorter_side`."""
+    multiple_of: PositiveInt = 1
+    """Round both sides to a multiple of this."""
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    """Of RGB in [0, 1], subtracted."""
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    """Of RGB in [0, 1], divided by."""
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> InputSettings:
+        if (self.shorter_side is None) == (self.area is None):
+            raise ValueError("exactly one of shorter_side and area must be set")
+        if self.longest_side is not None and self.shorter_side is None:
+            raise ValueError("longest_side needs shorter_side")
+        return self
+
+
+class ModelSettings(Settings):
+    """A whole model: what is stored beside its weights, and enough to build it again."""
+
+    detector: DetectorSettings
+    class_names: Annotated[tuple[str, ...], Field(min_length=1)] = ("person",)
+    input: InputSettings = InputSettings(shorter_side=800, longest_side=1333)
+    carry_projection: bool = False
+    """A learned projection and type embedding on carried embeddings; starts as the identity."""

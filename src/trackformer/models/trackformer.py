@@ -1,0 +1,103 @@
+"""How a detector becomes a tracker: track queries are put in front of its object queries."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from trackformer.models.detector import Detector
+from trackformer.types import DecoderQueries, Images, Memory, ModelOutput, TrackQueries
+
+
+class TrackFormer(nn.Module):
+    """A detector whose decoder also answers track queries (Meinhardt et al. 2022, section 3).
+
+    The decoder's output embedding of an object, found in one frame, goes into the next frame as
+    that object's track query; its row is the identity. Detection is tracking with no track
+    queries. The module is stateless.
+
+    Args:
+        detector: Any `Detector`.
+        carry_projection: Pass carried embeddings through a learned linear layer and mark them with
+            a learned type embedding. Starts as the identity, so a detector's weights stay valid.
+    """
+
+    def __init__(self, detector: Detector, *, carry_projection: bool) -> None:
+        super().__init__()
+        # Registered as a submodule; the cast only tells the type checker that it is one.
+        self.detector = cast(nn.Module, detector)
+        self.carry = CarryProjection(detector.embedding_size) if carry_projection else None
+
+    def forward(self, images: Images, track_queries: TrackQueries | None = None) -> ModelOutput:
+        """Detect, and track if there are track queries.
+
+        Args:
+            images: B normalised images of any sizes.
+            track_queries: T rows per image; outputs of these come first.
+
+        Returns:
+            Predictions of every decoder layer for Q = T + N queries.
+        """
+        return self.decode(self.encode(images), track_queries)
+
+    def encode(self, images: Images) -> Memory:
+        """The part of `forward` that does not depend on tracks."""
+        return self._as_detector.encode(images)
+
+    def decode(self, memory: Memory, track_queries: TrackQueries | None = None) -> ModelOutput:
+        """The part of `forward` that does; `memory` may be used again with other track queries."""
+        detector = self._as_detector
+        queries = detector.object_queries(memory)
+        num_track_queries = 0
+        if track_queries is not None and track_queries.embeddings.shape[1] > 0:
+            num_track_queries = track_queries.embeddings.shape[1]
+            queries = self._join(track_queries, queries)
+        answer = detector.decode(memory, queries)
+        return ModelOutput(
+            class_logits=answer.class_logits,
+            boxes=answer.boxes,
+            embeddings=answer.embeddings,
+            is_padding=queries.is_padding,
+            memory=memory,
+            num_track_queries=num_track_queries,
+            has_no_object_class=detector.has_no_object_class,
+            proposals=queries.proposals,
+        )
+
+    def _join(self, tracks: TrackQueries, objects: DecoderQueries) -> DecoderQueries:
+        content = tracks.embeddings.to(objects.content.dtype)
+        if self.carry is not None:
+            content = self.carry(content)
+        # Reference points are the centre of a reference box, so the first columns serve both.
+        reference = tracks.boxes[..., : objects.reference.shape[-1]].to(objects.reference.dtype)
+        return DecoderQueries(
+            content=torch.cat([content, objects.content], dim=1),
+            # Zeros: what a track query is about is in its content (Meinhardt et al., section 3.2).
+            position=torch.cat([torch.zeros_like(content), objects.position], dim=1),
+            reference=torch.cat([reference, objects.reference], dim=1),
+            is_padding=torch.cat([tracks.is_padding, objects.is_padding], dim=1),
+            proposals=objects.proposals,
+        )
+
+    @property
+    def _as_detector(self) -> Detector:
+        return cast(Detector, self.detector)
+
+
+class CarryProjection(nn.Module):
+    """Turns an output embedding into the content of a track query; the identity at first."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.projection = nn.Linear(size, size)
+        nn.init.eye_(self.projection.weight)
+        nn.init.zeros_(self.projection.bias)
+        self.type_embedding = nn.Parameter(torch.zeros(size))
+
+    def forward(self, embeddings: Float[Tensor, "B T C"]) -> Float[Tensor, "B T C"]:
+        """Project and mark carried embeddings."""
+        projected: Tensor = self.projection(embeddings)
+        return projected + self.type_embedding

@@ -1,0 +1,1 @@
+"""Training: clips, track queries, assignment, losses, the loop."""

@@ -1,0 +1,277 @@
+"""Which records travel between the parts, with the shape, unit and range of every field.
+
+Axis letters: B images in a batch, T track queries, N object queries, Q = T + N (track queries
+first), G ground-truth objects, C embedding channels, D decoder layers, K class logits, L feature
+levels, S tokens over all levels, H W rows and columns.
+
+Inside the model boxes are relative ``cxcywh`` in [0, 1] of the image without its padding; in
+public results they are pixel ``xyxy``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+if TYPE_CHECKING:
+    import supervision
+
+NO_OBJECT: Final = -1
+"""`target_index` of a query that must predict background."""
+PADDING: Final = -2
+"""`target_index` of a row that takes no part in the loss: padding, or a query in an ignore region."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Images:
+    """A batch of images of any sizes, padded at the right and bottom to a common size."""
+
+    pixels: Float[Tensor, "B 3 H W"]
+    """Normalised as the model wants it; 0 in the padding."""
+    is_padding: Bool[Tensor, "B H W"]
+    image_sizes: Int[Tensor, "B 2"]
+    """(height, width) of each image before padding."""
+
+    @classmethod
+    def from_list(cls, images: Sequence[Float[Tensor, "3 _ _"]], multiple_of: int = 1) -> Images:
+        """Pad `images` (each 3 x height x width) to a common size, a multiple of `multiple_of`."""
+        sizes = torch.tensor([image.shape[-2:] for image in images])
+        height, width = (-(-int(side) // multiple_of) * multiple_of for side in sizes.amax(0))
+        pixels = images[0].new_zeros((len(images), 3, height, width))
+        is_padding = torch.ones(
+            (len(images), height, width), dtype=torch.bool, device=images[0].device
+        )
+        for index, image in enumerate(images):
+            pixels[index, :, : image.shape[1], : image.shape[2]] = image
+            is_padding[index, : image.shape[1], : image.shape[2]] = False
+        return cls(pixels, is_padding, sizes.to(images[0].device))
+
+    def to(self, device: torch.device | str) -> Images:
+        """The same batch on another device."""
+        return Images(
+            self.pixels.to(device, non_blocking=True),
+            self.is_padding.to(device, non_blocking=True),
+            self.image_sizes.to(device, non_blocking=True),
+        )
+
+    def pin_memory(self) -> Images:
+        """The same batch in page-locked memory (called by the data loader)."""
+        return Images(
+            self.pixels.pin_memory(), self.is_padding.pin_memory(), self.image_sizes.pin_memory()
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Target:
+    """The annotated objects of one image."""
+
+    boxes: Float[Tensor, "G 4"]
+    """Relative cxcywh; may reach beyond the image."""
+    labels: Int[Tensor, " G"]
+    """Class index in [0, number of classes)."""
+    track_ids: Int[Tensor, " G"]
+    """Identity over the frames of a clip; unique within an image."""
+    visibility: Float[Tensor, " G"]
+    """Share of the object that can be seen, [0, 1]; 1 where the data do not say."""
+    ignore_boxes: Float[Tensor, "I 4"]
+    """Regions (relative cxcywh) where unannotated objects may be: no loss for queries inside."""
+    masks: Bool[Tensor, "G H W"] | None = None
+
+    def to(self, device: torch.device | str) -> Target:
+        """The same objects on another device."""
+        return Target(
+            self.boxes.to(device, non_blocking=True),
+            self.labels.to(device, non_blocking=True),
+            self.track_ids.to(device, non_blocking=True),
+            self.visibility.to(device, non_blocking=True),
+            self.ignore_boxes.to(device, non_blocking=True),
+            None if self.masks is None else self.masks.to(device, non_blocking=True),
+        )
+
+    def select(self, keep: Bool[Tensor, " G"] | Int[Tensor, " _"]) -> Target:
+        """Only the objects chosen by a mask or by indices; ignore regions stay."""
+        return Target(
+            self.boxes[keep],
+            self.labels[keep],
+            self.track_ids[keep],
+            self.visibility[keep],
+            self.ignore_boxes,
+            None if self.masks is None else self.masks[keep],
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clip:
+    """A batch of short videos: per frame one batch of images and one target per image."""
+
+    images: tuple[Images, ...]
+    targets: tuple[tuple[Target, ...], ...]
+    """Indexed [frame][image]."""
+
+    def to(self, device: torch.device | str) -> Clip:
+        """The same clip on another device."""
+        return Clip(
+            tuple(images.to(device) for images in self.images),
+            tuple(tuple(target.to(device) for target in frame) for frame in self.targets),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackQueries:
+    """Objects of the previous frame that ask to be found again."""
+
+    embeddings: Float[Tensor, "B T C"]
+    """Decoder output embeddings of the frame where each object was last seen."""
+    boxes: Float[Tensor, "B T 4"]
+    """Where to look, relative cxcywh."""
+    is_padding: Bool[Tensor, "B T"]
+    """Rows that are not queries: batches have ragged numbers of tracks."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Memory:
+    """What an encoder made of a batch of images; everything a decoder may look at."""
+
+    tokens: Float[Tensor, "B S C"]
+    """Encoder output, levels one after the other, each row by row."""
+    is_padding: Bool[Tensor, "B S"]
+    level_shapes: tuple[tuple[int, int], ...]
+    """(height, width) of each level."""
+    valid_ratios: Float[Tensor, "B L 2"]
+    """Share of each level's (width, height) that is not padding."""
+    position: Float[Tensor, "B S C"] | None = None
+    """Position encoding of the tokens, where the decoder adds one (DETR)."""
+    features: tuple[Tensor, ...] = ()
+    """Maps a later stage needs again: multi-frame attention, mask head (B C_l H_l W_l)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proposals:
+    """First-stage predictions of a two-stage detector, trained like a decoder layer."""
+
+    class_logits: Float[Tensor, "B _ _"]
+    boxes: Float[Tensor, "B _ 4"]
+    class_agnostic: bool = False
+    """True: every target counts as class 0 (Deformable DETR's two-stage)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DecoderQueries:
+    """What the decoder is asked: track queries first, object queries behind them."""
+
+    content: Float[Tensor, "B Q C"]
+    position: Float[Tensor, "B Q C"]
+    reference: Float[Tensor, "B Q R"]
+    """Relative reference points (R = 2: x, y) or boxes (R = 4: cxcywh)."""
+    is_padding: Bool[Tensor, "B Q"]
+    proposals: Proposals | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DecoderOutput:
+    """What a detector's decoder answers; the last of the D layers is the prediction."""
+
+    class_logits: Float[Tensor, "D B Q K"]
+    boxes: Float[Tensor, "D B Q 4"]
+    embeddings: Float[Tensor, "B Q C"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelOutput:
+    """A model's answer for a batch of images, track queries first."""
+
+    class_logits: Float[Tensor, "D B Q K"]
+    boxes: Float[Tensor, "D B Q 4"]
+    """Relative cxcywh."""
+    embeddings: Float[Tensor, "B Q C"]
+    """Last decoder layer's output: what a track query carries into the next frame."""
+    is_padding: Bool[Tensor, "B Q"]
+    memory: Memory
+    num_track_queries: int
+    has_no_object_class: bool
+    """True: softmax over K logits, the last one 'no object'. False: K independent sigmoids."""
+    proposals: Proposals | None = None
+
+    def class_scores(self) -> Float[Tensor, "B Q _"]:
+        """Scores in [0, 1] of the last layer, without the no-object class."""
+        if self.has_no_object_class:
+            return self.class_logits[-1].float().softmax(-1)[..., :-1]
+        return self.class_logits[-1].float().sigmoid()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predictions:
+    """One image's answer, query by query, track queries first."""
+
+    scores: Float[Tensor, " Q"]
+    """Score of the best class, [0, 1]."""
+    labels: Int[Tensor, " Q"]
+    boxes: Float[Tensor, "Q 4"]
+    embeddings: Float[Tensor, "Q C"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackedObjects:
+    """The tracked objects of one frame, as a user gets them."""
+
+    track_ids: Int[Tensor, " N"]
+    """Positive, never re-used within a stream."""
+    boxes_xyxy: Float[Tensor, "N 4"]
+    """Left, top, right, bottom in pixels of the frame; may reach beyond its borders."""
+    scores: Float[Tensor, " N"]
+    labels: Int[Tensor, " N"]
+    """Class index into `class_names`."""
+    frame_index: int
+    """0-based."""
+    class_names: tuple[str, ...] = ()
+    masks: Bool[Tensor, "N H W"] | None = None
+
+    def __len__(self) -> int:
+        """How many objects the frame has."""
+        return len(self.track_ids)
+
+    def to_supervision(self) -> supervision.Detections:
+        """The same objects for supervision's annotators, zones and sinks (`tracker_id` is set)."""
+        import numpy as np
+        import supervision
+
+        names = np.array([self.class_names[label] for label in self.labels.tolist()], dtype=str)
+        return supervision.Detections(
+            xyxy=self.boxes_xyxy.cpu().numpy(),
+            mask=None if self.masks is None else self.masks.cpu().numpy(),
+            confidence=self.scores.cpu().numpy(),
+            class_id=self.labels.cpu().numpy(),
+            tracker_id=self.track_ids.cpu().numpy(),
+            data={"class_name": names},
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detections:
+    """The objects of one frame without identities, as a user gets them."""
+
+    boxes_xyxy: Float[Tensor, "N 4"]
+    """Left, top, right, bottom in pixels of the frame."""
+    scores: Float[Tensor, " N"]
+    labels: Int[Tensor, " N"]
+    frame_index: int
+    class_names: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        """How many objects the frame has."""
+        return len(self.scores)
+
+
+def predictions_of(output: ModelOutput, image_index: int = 0) -> Predictions:
+    """Best class, score, box and embedding of every query of one image of a batch."""
+    scores, labels = output.class_scores()[image_index].max(-1)
+    return Predictions(
+        scores, labels, output.boxes[-1, image_index].float(), output.embeddings[image_index]
+    )
+
+

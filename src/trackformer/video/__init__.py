@@ -1,0 +1,1 @@
+"""Video in and out: read frames, draw objects, write H.264."""

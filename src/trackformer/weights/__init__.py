@@ -1,0 +1,1 @@
+"""The bundled weights (safetensors) and their model cards."""
