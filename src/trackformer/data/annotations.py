@@ -1,0 +1,80 @@
+"""What annotated data look like once read, whichever format they came in.
+
+Torch-free: training turns these records into tensors, evaluation reads them as they are.
+Axis letters: G objects, I ignore regions, O other boxes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from trackformer.data.masks import Segmentation
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnnotatedFrame:
+    """One image and everything annotated in it; boxes in 0-based pixels, left top right bottom."""
+
+    frame_index: int
+    """0-based; `sequence.frames[i].frame_index == i`."""
+    image_path: Path | None
+    """None where only the annotations are at hand: enough to evaluate, not to train."""
+    boxes_xyxy: Float[np.ndarray, "G 4"]
+    """The objects, in the order of the file. Have an area; may reach beyond the image."""
+    labels: Int[np.ndarray, " G"]
+    """Class index into `AnnotatedData.class_names`."""
+    track_ids: Int[np.ndarray, " G"]
+    """Identity within the sequence, at least 0; unique within a frame."""
+    visibility: Float[np.ndarray, " G"]
+    """Share of the object that can be seen, [0, 1]; 1 where the data do not say."""
+    ignore_boxes_xyxy: Float[np.ndarray, "I 4"]
+    """Regions where unannotated or doubtful objects are: a detection there is no mistake."""
+    ignore_is_distractor: Bool[np.ndarray, " I"]
+    """Evaluation drops a result that matches a distractor, as MOTChallenge does. It counts one that
+    matches another ignore region as a false positive, also as MOTChallenge does."""
+    other_boxes_xyxy: Float[np.ndarray, "O 4"]
+    """Annotated things that are neither objects nor ignore regions: vehicles, occluders.
+    A detection of one is a mistake; evaluation lets them compete with distractors for results."""
+    segmentations: tuple[Segmentation | None, ...] = ()
+    """Outline of each object for `masks.decode_mask`; empty where the format has none."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnnotatedSequence:
+    """The frames of one video in order, or one still image."""
+
+    name: str
+    frames: tuple[AnnotatedFrame, ...]
+    image_size: tuple[int, int] | None
+    """(height, width), the same for all frames; None where there are no images."""
+    frame_rate: float | None
+    """Frames per second; None where the data do not say."""
+    is_video: bool
+    """False: a still image, whose track ids mean nothing beyond it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnnotatedData:
+    """All sequences of a data set and the names of their classes."""
+
+    sequences: tuple[AnnotatedSequence, ...]
+    class_names: tuple[str, ...]
+
+
+def frame_without_objects(frame_index: int, image_path: Path | None) -> AnnotatedFrame:
+    """A frame in which nothing is annotated."""
+    return AnnotatedFrame(
+        frame_index=frame_index,
+        image_path=image_path,
+        boxes_xyxy=np.zeros((0, 4)),
+        labels=np.zeros(0, dtype=np.int64),
+        track_ids=np.zeros(0, dtype=np.int64),
+        visibility=np.zeros(0),
+        ignore_boxes_xyxy=np.zeros((0, 4)),
+        ignore_is_distractor=np.zeros(0, dtype=bool),
+        other_boxes_xyxy=np.zeros((0, 4)),
+    )

@@ -1,0 +1,85 @@
+"""How an object's outline is stored, and how it becomes a mask when one is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+from jaxtyping import Bool
+
+from trackformer.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Polygons:
+    """Closed outlines of one object's parts, each x, y, x, y, ... in pixels."""
+
+    parts: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunLengths:
+    """COCO's run-length encoding: runs of background and object by turns, column by column."""
+
+    counts: tuple[int, ...] | str
+    """Lengths of the runs, or COCO's compressed text of them."""
+    image_size: tuple[int, int]
+    """(height, width)."""
+
+
+@dataclass(frozen=True, slots=True)
+class MaskImage:
+    """An image of object numbers in which one value belongs to the object."""
+
+    path: Path
+    value: int
+
+
+Segmentation: TypeAlias = Polygons | RunLengths | MaskImage
+
+
+def decode_mask(segmentation: Segmentation, image_size: tuple[int, int]) -> Bool[np.ndarray, "H W"]:
+    """Pixels of the object in an image of (height, width).
+
+    Raises:
+        DataError: A mask image is missing, or a mask has another size than its image.
+    """
+    match segmentation:
+        case Polygons():
+            mask = _decode_polygons(segmentation, image_size)
+        case RunLengths():
+            mask = _decode_run_lengths(segmentation)
+        case MaskImage():
+            mask = _decode_mask_image(segmentation)
+    if mask.shape != image_size:
+        raise DataError(f"expected a mask of (height, width) {image_size}, got {mask.shape}")
+    return mask
+
+
+def _decode_polygons(polygons: Polygons, image_size: tuple[int, int]) -> Bool[np.ndarray, "H W"]:
+    # COCO's own rasteriser, so that our masks are the ones its AP is computed on.
+    from pycocotools import mask as coco_mask  # type: ignore[import-untyped]
+
+    encoded = coco_mask.frPyObjects([list(part) for part in polygons.parts], *image_size)
+    return np.asarray(coco_mask.decode(coco_mask.merge(encoded)), dtype=bool)
+
+
+def _decode_run_lengths(runs: RunLengths) -> Bool[np.ndarray, "H W"]:
+    from pycocotools import mask as coco_mask
+
+    if isinstance(runs.counts, str):
+        encoded = {"counts": runs.counts.encode(), "size": list(runs.image_size)}
+    else:
+        encoded = {"counts": list(runs.counts), "size": list(runs.image_size)}
+        encoded = coco_mask.frPyObjects(encoded, *runs.image_size)
+    return np.asarray(coco_mask.decode(encoded), dtype=bool)
+
+
+def _decode_mask_image(mask_image: MaskImage) -> Bool[np.ndarray, "H W"]:
+    pixels = cv2.imread(str(mask_image.path), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.ndim != 2:
+        raise DataError(f"{mask_image.path}: expected a mask image of one channel")
+    return np.asarray(pixels == mask_image.value, dtype=bool)

@@ -1,0 +1,35 @@
+"""What a tracker or detector answered for one frame, as it travels to and from result files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float, Int
+
+if TYPE_CHECKING:
+    # Only for the signature: result files are read and scored without loading torch.
+    import trackformer.types
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ResultFrame:
+    """The results of one frame; boxes in 0-based pixels, left top right bottom."""
+
+    frame_index: int
+    """0-based."""
+    track_ids: Int[np.ndarray, " N"]
+    """Identity within the video; -1 for detections."""
+    boxes_xyxy: Float[np.ndarray, "N 4"]
+    scores: Float[np.ndarray, " N"]
+
+
+def result_of(objects: trackformer.types.TrackedObjects) -> ResultFrame:
+    """A tracker's answer as numpy arrays on the CPU."""
+    return ResultFrame(
+        frame_index=objects.frame_index,
+        track_ids=objects.track_ids.cpu().numpy(),
+        boxes_xyxy=objects.boxes_xyxy.double().cpu().numpy(),
+        scores=objects.scores.double().cpu().numpy(),
+    )
