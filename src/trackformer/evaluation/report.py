@@ -1,0 +1,119 @@
+"""How result files are scored, and how the scores are shown and stored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from rich.table import Table
+
+from trackformer.data.annotations import AnnotatedData
+from trackformer.data.mot import CLASS_NAMES, read_mot, read_mot_ground_truth, read_mot_results
+from trackformer.errors import DataError
+from trackformer.evaluation.tracking_metrics import (
+    EvaluationTable,
+    TrackingScores,
+    evaluate_tracking,
+)
+
+PUBLISHED_NAMES: Final[Mapping[str, str]] = {
+    "hota": "HOTA",
+    "det_a": "DetA",
+    "ass_a": "AssA",
+    "loc_a": "LocA",
+    "mota": "MOTA",
+    "motp": "MOTP",
+    "idf1": "IDF1",
+    "id_switches": "IDSW",
+    "false_positives": "FP",
+    "false_negatives": "FN",
+    "precision": "Precision",
+    "recall": "Recall",
+    "num_ground_truth_ids": "GT_IDs",
+    "num_result_ids": "IDs",
+}
+"""What the literature calls each score; the order of columns."""
+RESULT_FILE: Final = "tracks.txt"
+
+
+def evaluate_folders(ground_truth: Path, results: Path) -> EvaluationTable:
+    """Score result files against annotations in the MOTChallenge format.
+
+    Args:
+        ground_truth: A folder of sequences, one sequence folder, or a ground-truth file.
+        results: A folder with `NAME.txt` or `NAME/tracks.txt` for each sequence NAME. For a single
+            sequence also its result file, or the folder of its `tracks.txt`.
+
+    Raises:
+        DataError: A sequence has no results, or a file cannot be used.
+    """
+    if ground_truth.is_file():
+        return _evaluate_file(ground_truth, results)
+    data = read_mot(ground_truth)
+    is_only = len(data.sequences) == 1
+    files = {
+        sequence.name: _result_file(results, sequence.name, is_only=is_only)
+        for sequence in data.sequences
+    }
+    return evaluate_tracking(data, {name: read_mot_results(path) for name, path in files.items()})
+
+
+def scores_by_published_name(scores: TrackingScores) -> dict[str, float | int]:
+    """HOTA, DetA, ... in the order of `PUBLISHED_NAMES`, without the name of the sequence."""
+    fields = asdict(scores)
+    return {published: fields[field] for field, published in PUBLISHED_NAMES.items()}
+
+
+def score_table(table: EvaluationTable) -> Table:
+    """One row per sequence and a last one for all of them, to print with rich."""
+    shown = Table("sequence")
+    for published in PUBLISHED_NAMES.values():
+        shown.add_column(published, justify="right")
+    for scores in (*table.sequences, table.combined):
+        cells = scores_by_published_name(scores).values()
+        texts = [f"{cell:.1f}" if isinstance(cell, float) else str(cell) for cell in cells]
+        shown.add_row(scores.name, *texts, style="bold" if scores is table.combined else None)
+    return shown
+
+
+def write_json(table: EvaluationTable, path: Path) -> None:
+    """Store the scores: those of all sequences at the top, each one's under `sequences`.
+
+    The file appears complete or not at all.
+    """
+    content = {
+        **scores_by_published_name(table.combined),
+        "sequences": {row.name: scores_by_published_name(row) for row in table.sequences},
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def _evaluate_file(ground_truth: Path, results: Path) -> EvaluationTable:
+    name = read_mot_ground_truth(ground_truth).name
+    frames = read_mot_results(_result_file(results, name, is_only=True))
+    # The file does not tell how long the video is: it may go on after its last annotated frame.
+    num_frames = frames[-1].frame_index + 1 if frames else 0
+    sequence = read_mot_ground_truth(ground_truth, num_frames)
+    return evaluate_tracking(AnnotatedData((sequence,), CLASS_NAMES), {name: frames})
+
+
+def _result_file(results: Path, name: str, *, is_only: bool) -> Path:
+    if results.is_file():
+        if is_only:
+            return results
+        raise DataError(f"{results}: expected a folder with results of every sequence, got a file")
+    candidates = [results / f"{name}.txt", results / name / RESULT_FILE]
+    if is_only:
+        candidates.append(results / RESULT_FILE)
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    raise DataError(
+        f"{results}: expected results of sequence {name} in {name}.txt or {name}/{RESULT_FILE}"
+    )
