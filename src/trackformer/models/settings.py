@@ -37,7 +37,9 @@ class DetrSettings(Settings):
     num_queries: PositiveInt = 100
     pre_norm: bool = False
     """LayerNorm before instead of after each sub-layer."""
-    position_encoding: Literal["sine", "learned"] = "sine"
+    position_encoding: Literal["sine", "sine_centred", "learned"] = "sine"
+    """sine_centred: rows and columns counted at cell centres (compatibility with TrackFormer's
+    published checkpoints)."""
     classification: Literal["softmax", "sigmoid"] = "softmax"
 
 
@@ -54,7 +56,8 @@ class DeformableDetrSettings(Settings):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     num_queries: PositiveInt = 300
     num_levels: PositiveInt = 4
-    """Feature levels: strides 8, 16, 32, then 64, ... by stride-2 convolutions; 1 = stride 32."""
+    """Feature levels: 1 is stride 32, 2 adds 16, 3 adds 8, more add 64, 128, ... by stride-2
+    convolutions."""
     num_points: PositiveInt = 4
     """Sampling points per head and level."""
     position_encoding: Literal["sine", "learned"] = "sine"
@@ -62,6 +65,9 @@ class DeformableDetrSettings(Settings):
     """Every decoder layer refines the boxes of the one before."""
     two_stage: bool = False
     """Object queries come from the encoder's best proposals."""
+    offset_normalizer: Literal["width_height", "height_width"] = "width_height"
+    """height_width: sampling offsets divided by (height, width), x by the height (compatibility
+    with TrackFormer's published checkpoints)."""
     classification: Literal["softmax", "sigmoid"] = "sigmoid"
 
 

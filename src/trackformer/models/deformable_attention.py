@@ -1,0 +1,151 @@
+"""Multi-scale deformable attention: every query looks at a few points of every level."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from trackformer.models.sublayers import check_heads
+
+LevelShapes = tuple[tuple[int, int], ...]
+"""(height, width) of each level."""
+
+
+class DeformableAttention(nn.Module):
+    """Attention to P points per head and level, at learned offsets from a reference.
+
+    Zhu et al. 2021, section 4.1, equation 3.
+
+    Args:
+        embedding_size: C, shared equally by the heads.
+        num_heads: M.
+        num_levels: L.
+        num_points: P.
+        offset_normalizer: What offsets from a reference *point* are divided by. A level's
+            (width, height) makes them cells; (height, width) swaps the axes on maps that are not
+            square, as TrackFormer's published checkpoints were trained.
+    """
+
+    def __init__(
+        self,
+        embedding_size: int,
+        num_heads: int,
+        num_levels: int,
+        num_points: int,
+        offset_normalizer: Literal["width_height", "height_width"],
+    ) -> None:
+        super().__init__()
+        check_heads(embedding_size, num_heads)
+        self.num_heads, self.num_levels, self.num_points = num_heads, num_levels, num_points
+        self.offset_normalizer = offset_normalizer
+        num_samples = num_heads * num_levels * num_points
+        self.sampling_offsets = nn.Linear(embedding_size, num_samples * 2)
+        self.attention_weights = nn.Linear(embedding_size, num_samples)
+        self.value = nn.Linear(embedding_size, embedding_size)
+        self.output = nn.Linear(embedding_size, embedding_size)
+        self._initialise()
+
+    def forward(
+        self,
+        queries: Float[Tensor, "B Q C"],
+        reference: Float[Tensor, "B Q L R"],
+        tokens: Float[Tensor, "B S C"],
+        is_padding: Bool[Tensor, "B S"],
+        level_shapes: LevelShapes,
+    ) -> Float[Tensor, "B Q C"]:
+        """Weighted means of projected tokens around each query's reference.
+
+        Args:
+            queries: What decides offsets and weights.
+            reference: Points (R = 2: x, y) or boxes (R = 4: cxcywh), relative to each level with
+                its padding.
+            tokens: All levels, one after the other.
+            is_padding: Tokens that count as zeros.
+            level_shapes: How the tokens lie.
+        """
+        samples = (self.num_heads, self.num_levels, self.num_points)
+        value = self.value(tokens).masked_fill(is_padding[..., None], 0.0)
+        offsets = self.sampling_offsets(queries).unflatten(-1, (*samples, 2))
+        weights = self.attention_weights(queries).unflatten(-1, (self.num_heads, -1)).softmax(-1)
+        attended = deformable_attention(
+            value.unflatten(-1, (self.num_heads, -1)),
+            level_shapes,
+            self._sampling_locations(offsets, reference, level_shapes),
+            weights.unflatten(-1, samples[1:]),
+        )
+        output: Tensor = self.output(attended)
+        return output
+
+    def _sampling_locations(
+        self,
+        offsets: Float[Tensor, "B Q M L P 2"],
+        reference: Float[Tensor, "B Q L R"],
+        level_shapes: LevelShapes,
+    ) -> Float[Tensor, "B Q M L P 2"]:
+        centres = reference[:, :, None, :, None, :2]
+        if reference.shape[-1] == 4:
+            # With all offsets within ±P the points fill the box.
+            sizes = reference[:, :, None, :, None, 2:]
+            return centres + offsets / self.num_points * sizes * 0.5
+        shapes = offsets.new_tensor(level_shapes)
+        if self.offset_normalizer == "width_height":
+            shapes = shapes.flip(-1)
+        return centres + offsets / shapes[:, None, :]
+
+    def _initialise(self) -> None:
+        """At first head m looks straight ahead in its own direction, point p lies p cells away."""
+        angles = torch.arange(self.num_heads) * (2 * math.pi / self.num_heads)
+        directions = torch.stack([angles.cos(), angles.sin()], dim=-1)
+        directions = directions / directions.abs().amax(-1, keepdim=True)
+        distances = torch.arange(1, self.num_points + 1)
+        offsets = directions[:, None, None, :] * distances[:, None]
+        offsets = offsets.expand(-1, self.num_levels, -1, -1)
+        nn.init.zeros_(self.sampling_offsets.weight)
+        with torch.no_grad():
+            self.sampling_offsets.bias.copy_(offsets.reshape(-1))
+        nn.init.zeros_(self.attention_weights.weight)
+        nn.init.zeros_(self.attention_weights.bias)
+        for projection in (self.value, self.output):
+            nn.init.xavier_uniform_(projection.weight)
+            nn.init.zeros_(projection.bias)
+
+
+def deformable_attention(
+    value: Float[Tensor, "B S M _"],
+    level_shapes: LevelShapes,
+    sampling_locations: Float[Tensor, "B Q M L P 2"],
+    attention_weights: Float[Tensor, "B Q M L P"],
+) -> Float[Tensor, "B Q C"]:
+    """Σ over levels and points of weight times the bilinear sample of `value`, heads side by side.
+
+    The reference form, by `grid_sample`: zeros outside a map, cell centres at half-integers.
+
+    Args:
+        value: Projected tokens of all levels, split into heads.
+        level_shapes: How the tokens lie.
+        sampling_locations: (x, y), relative: a level spans [0, 1].
+        attention_weights: They add up to 1 over levels and points.
+    """
+    batch_size = len(value)
+    maps = value.permute(0, 2, 3, 1).flatten(0, 1)
+    level_maps = torch.split(maps, [height * width for height, width in level_shapes], dim=-1)
+    # grid_sample spans [-1, 1].
+    grids = (2 * sampling_locations - 1).to(value.dtype).transpose(1, 2).flatten(0, 1)
+    weights = attention_weights.to(value.dtype).transpose(1, 2).flatten(0, 1)
+    attended = torch.zeros((), dtype=value.dtype, device=value.device)
+    for level, (level_map, shape) in enumerate(zip(level_maps, level_shapes, strict=True)):
+        samples = F.grid_sample(
+            level_map.reshape(*level_map.shape[:2], *shape),
+            grids[:, :, level],
+            mode="bilinear",
+            padding_mode="zeros",
+            align_corners=False,
+        )
+        attended = attended + (samples * weights[:, None, :, level]).sum(-1)
+    # (B * M, E, Q) to (B, Q, M * E), E channels per head.
+    return attended.reshape(batch_size, -1, attended.shape[-1]).transpose(1, 2)

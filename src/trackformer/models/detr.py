@@ -1,0 +1,80 @@
+"""DETR: object queries look at one feature map (Carion et al. 2020)."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from trackformer.models.backbone import Backbone
+from trackformer.models.heads import build_box_head, build_class_head
+from trackformer.models.padding import valid_ratios
+from trackformer.models.position_encoding import build_position_encoding
+from trackformer.models.settings import DetrSettings
+from trackformer.models.transformer import TransformerDecoder, TransformerEncoder
+from trackformer.types import DecoderOutput, DecoderQueries, Images, Memory
+
+
+class Detr(nn.Module):
+    """DETR as a `Detector`.
+
+    Args:
+        settings: Sizes and variants.
+        num_classes: Without 'no object'.
+    """
+
+    def __init__(self, settings: DetrSettings, num_classes: int) -> None:
+        super().__init__()
+        size = settings.embedding_size
+        self.embedding_size = size
+        self.has_no_object_class = settings.classification == "softmax"
+        self.backbone = Backbone(settings.backbone, num_maps=1)
+        self.input_projection = nn.Conv2d(self.backbone.num_channels[-1], size, kernel_size=1)
+        self.position_encoding = build_position_encoding(settings.position_encoding, size)
+        self.encoder = TransformerEncoder(settings)
+        self.object_query_position = nn.Parameter(torch.randn(settings.num_queries, size))
+        self.decoder = TransformerDecoder(settings)
+        self.output_norm = nn.LayerNorm(size)
+        self.class_head = build_class_head(size, num_classes, settings.classification)
+        self.box_head = build_box_head(size)
+
+    def encode(self, images: Images) -> Memory:
+        """The last stage's map as tokens; `features` is that map before the encoder (B C H W)."""
+        (feature_map,) = self.backbone(images)
+        projected = self.input_projection(feature_map.features)
+        tokens = projected.flatten(2).transpose(1, 2)
+        is_padding = feature_map.is_padding.flatten(1)
+        position = self.position_encoding(feature_map.is_padding).to(tokens.dtype)
+        position = position.flatten(2).transpose(1, 2)
+        return Memory(
+            tokens=self.encoder(tokens, position, is_padding),
+            is_padding=is_padding,
+            level_shapes=((projected.shape[-2], projected.shape[-1]),),
+            valid_ratios=valid_ratios([feature_map.is_padding]),
+            position=position,
+            features=(projected,),
+        )
+
+    def object_queries(self, memory: Memory) -> DecoderQueries:
+        """Learned positions without content; the references are not used by `decode`."""
+        batch_size = len(memory.tokens)
+        position = self.object_query_position[None].expand(batch_size, -1, -1)
+        return DecoderQueries(
+            content=torch.zeros_like(position),
+            position=position,
+            reference=position.new_zeros(batch_size, position.shape[1], 2),
+            is_padding=memory.is_padding.new_zeros(batch_size, position.shape[1]),
+        )
+
+    def decode(self, memory: Memory, queries: DecoderQueries) -> DecoderOutput:
+        """Answer the queries; `embeddings` are the last layer's *before* the final LayerNorm.
+
+        That is what TrackFormer's published models carry into the next frame, while the heads
+        read the normed embeddings of every layer.
+        """
+        layer_embeddings = self.decoder(queries, memory)
+        normed = self.output_norm(layer_embeddings)
+        return DecoderOutput(
+            class_logits=self.class_head(normed),
+            boxes=self.box_head(normed).sigmoid(),
+            embeddings=layer_embeddings[-1],
+        )
