@@ -1,0 +1,70 @@
+"""What a video is to the rest of the library: frames in order, read once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final
+
+import numpy as np
+from jaxtyping import UInt8
+
+ASSUMED_FRAME_RATE: Final = 25.0
+"""Frames per second where a source does not say: a folder of images, some cameras."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture of a video."""
+
+    pixels: UInt8[np.ndarray, "H W 3"]
+    """RGB, [0, 255], upright."""
+    frame_index: int
+    """0-based, without gaps."""
+    time_s: float | None
+    """Seconds since the first frame; None where the source has no clock (a folder of images)."""
+
+
+class FrameSource:
+    """An iterable of `Frame` to be used in a `with` statement; like an open file it is read once.
+
+    Iterating raises `DataError` where the video breaks off; the frames before it have been
+    yielded by then and stay valid.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        frame_rate: float,
+        num_frames: int | None,
+        frames: Generator[Frame, None, None],
+        release: Callable[[], object],
+    ) -> None:
+        self.name = name
+        """File, folder or address without credentials, for messages and file names."""
+        self.frame_rate = frame_rate
+        """Frames per second, positive."""
+        self.num_frames = num_frames
+        """As declared, or estimated from the duration: good for a progress bar; None if endless."""
+        self._frames = frames
+        self._release = release
+
+    def __iter__(self) -> Iterator[Frame]:
+        return self._frames
+
+    def __enter__(self) -> FrameSource:
+        return self
+
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the file, camera or connection; iterating further yields nothing."""
+        self._frames.close()
+        self._release()

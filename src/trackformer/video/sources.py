@@ -1,0 +1,51 @@
+"""What `SOURCE` can be, and how each kind is recognised."""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path
+
+from trackformer.errors import DataError
+from trackformer.video.cameras import open_camera
+from trackformer.video.decoding import is_url, open_stream, open_video
+from trackformer.video.frame_folders import IMAGE_SUFFIXES, open_folder, open_glob, open_images
+from trackformer.video.frames import Frame, FrameSource
+
+__all__ = ["Frame", "FrameSource", "open_source"]
+
+
+def open_source(source: str | Path | int) -> FrameSource:
+    """Open anything that has frames; use the result in a `with` statement and iterate over it.
+
+    Args:
+        source: A video file, an image, a folder of images (natural order), a MOTChallenge sequence
+            folder, a glob pattern of images, a camera index (also as text), or the address of a
+            stream (RTSP, RTMP, HTTP). What exists on disk comes first: a folder may be named "0".
+
+    Raises:
+        DataError: It does not exist or has no readable frames. While iterating: the video breaks
+            off; everything before has been yielded.
+    """
+    if isinstance(source, int):
+        return open_camera(source)
+    text = str(source)
+    if is_url(text):
+        return open_stream(text)
+    path = Path(text).expanduser()
+    if path.is_dir():
+        return open_folder(path)
+    if path.exists():
+        is_image = path.suffix.lower() in IMAGE_SUFFIXES
+        return open_images([path], text) if is_image else open_video(path)
+    return _open_pattern_or_camera(text, path)
+
+
+def _open_pattern_or_camera(text: str, path: Path) -> FrameSource:
+    if text.isdecimal():
+        return open_camera(int(text))
+    if glob.has_magic(text):
+        return open_glob(str(path))
+    raise DataError(
+        f"{text}: no such file or folder; expected a video, a folder of images, "
+        "a pattern such as 'frames/*.jpg', a camera index or a stream's address"
+    )
