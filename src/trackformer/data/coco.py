@@ -193,7 +193,7 @@ def _check_annotations(content: Record, label_of: Mapping[int, int], path: Path)
     _refuse(path, "boxes with a positive width and height", shapeless)
 
 
-def _has_area(box_xywh: Sequence[float]) -> bool:
+def _has_area(box_xywh: Sequence[float | int]) -> bool:
     return bool(len(box_xywh) == 4 and np.isfinite(box_xywh).all() and min(box_xywh[2:]) > 0)
 
 

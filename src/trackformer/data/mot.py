@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -152,7 +151,7 @@ class MotResultsWriter:
         """Close the file; nothing can be appended afterwards."""
         self._file.close()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> MotResultsWriter:
         return self
 
     def __exit__(
@@ -221,7 +220,7 @@ def _classes(rows: MotRows) -> Float[np.ndarray, " rows"]:
     # The last three of MOT15's ten columns are world coordinates.
     if rows.values.shape[1] == MAX_COLUMNS:
         return np.full(len(rows.values), float(PEDESTRIAN))
-    classes = rows.column(CLASS, absent=PEDESTRIAN)
+    classes = rows.column(CLASS, absent=float(PEDESTRIAN))
     return np.where(classes == -1, PEDESTRIAN, classes)
 
 

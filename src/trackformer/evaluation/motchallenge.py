@@ -47,8 +47,11 @@ def metric_input(sequence: AnnotatedSequence, results: Sequence[ResultFrame]) ->
     """Join the annotations of a sequence with results and drop what is not counted.
 
     Raises:
-        DataError: Results lie beyond the last frame, lack ids, or repeat one within a frame.
+        DataError: There are no frames, or results lie beyond the last one, lack ids, or repeat one
+            within a frame.
     """
+    if not sequence.frames:
+        raise DataError(f"{sequence.name}: expected at least one frame, got none")
     result_by_frame = _checked_results(sequence, results)
     counted = [
         _counted_frame(frame, result_by_frame[frame.frame_index])
