@@ -153,7 +153,9 @@ def _input_projections(
         nn.init.xavier_uniform_(convolution.weight)
         assert convolution.bias is not None
         nn.init.zeros_(convolution.bias)
-        # 32 groups as published, where the channels allow it.
-        norm = nn.GroupNorm(gcd(32, embedding_size), embedding_size)
+        # 32 groups as published where the channels allow it, never one channel alone: on a map of
+        # one cell that would leave nothing to normalise.
+        num_groups = min(gcd(32, embedding_size), embedding_size // 2)
+        norm = nn.GroupNorm(num_groups, embedding_size)
         projections.append(nn.Sequential(OrderedDict(convolution=convolution, norm=norm)))
     return projections
