@@ -130,7 +130,7 @@ def test_a_split_folder_is_read_in_order_of_names(tmp_path):
     (tmp_path / "notes").mkdir()
     data = read_mot(tmp_path)
     assert [sequence.name for sequence in data.sequences] == ["A", "B"]
-    assert data.class_names == ("pedestrian",)
+    assert data.class_names == ("person",)
 
 
 def test_a_sequence_folder_and_a_file_are_one_sequence(tmp_path):

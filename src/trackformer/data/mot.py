@@ -35,7 +35,7 @@ from trackformer.data.mot_rows import (
 from trackformer.data.results import ResultFrame
 from trackformer.errors import DataError
 
-CLASS_NAMES = ("pedestrian",)
+CLASS_NAMES = ("person",)
 PEDESTRIAN, CROWD = 1, 13
 DISTRACTORS = (2, 7, 8, 12)
 """Person on a vehicle, static person, distractor, reflection."""

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from trackformer.errors import ConfigError
+from trackformer.models.frozen_batch_norm import freeze_batch_norms
 from trackformer.models.padding import padding_at
 from trackformer.models.settings import BackboneSettings
 from trackformer.models.torchvision_import import ensure_torchvision
@@ -51,7 +52,7 @@ class Backbone(nn.Module):
             is_frozen = index < settings.frozen_stages
             # requires_grad does not stop running statistics, so a frozen stage needs frozen norms.
             if is_frozen or settings.batch_norm == "frozen":
-                _freeze_batch_norms(stage)
+                freeze_batch_norms(stage)
             if is_frozen:
                 stage.requires_grad_(requires_grad=False)
 
@@ -84,16 +85,3 @@ def _torchvision_resnet(settings: BackboneSettings) -> Any:
         weights="IMAGENET1K_V1" if settings.weights == "imagenet" else None,
         replace_stride_with_dilation=[False, False, settings.dilation],
     )
-
-
-def _freeze_batch_norms(module: nn.Module) -> None:
-    """Replace every BatchNorm inside `module` by one whose statistics and weights are constants."""
-    from torchvision.ops import FrozenBatchNorm2d
-
-    for name, child in module.named_children():
-        if isinstance(child, nn.BatchNorm2d):
-            frozen = FrozenBatchNorm2d(child.num_features, eps=child.eps)
-            frozen.load_state_dict(child.state_dict())
-            setattr(module, name, frozen)
-        else:
-            _freeze_batch_norms(child)

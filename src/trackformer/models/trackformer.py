@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from trackformer.models.detector import Detector
+from trackformer.models.settings import ModelSettings
 from trackformer.types import DecoderQueries, Images, Memory, ModelOutput, TrackQueries
 
 
@@ -20,16 +21,16 @@ class TrackFormer(nn.Module):
     queries. The module is stateless.
 
     Args:
-        detector: Any `Detector`.
-        carry_projection: Pass carried embeddings through a learned linear layer and mark them with
-            a learned type embedding. Starts as the identity, so a detector's weights stay valid.
+        detector: Any `Detector` that is a module.
+        settings: What the model was built from: class names, input size, carry projection.
     """
 
-    def __init__(self, detector: Detector, *, carry_projection: bool) -> None:
+    def __init__(self, detector: Detector, settings: ModelSettings) -> None:
         super().__init__()
+        self.settings = settings
         # Registered as a submodule; the cast only tells the type checker that it is one.
         self.detector = cast(nn.Module, detector)
-        self.carry = CarryProjection(detector.embedding_size) if carry_projection else None
+        self.carry = CarryProjection(detector.embedding_size) if settings.carry_projection else None
 
     def forward(self, images: Images, track_queries: TrackQueries | None = None) -> ModelOutput:
         """Detect, and track if there are track queries.
@@ -42,6 +43,11 @@ class TrackFormer(nn.Module):
             Predictions of every decoder layer for Q = T + N queries.
         """
         return self.decode(self.encode(images), track_queries)
+
+    @property
+    def embedding_size(self) -> int:
+        """C, the width of a track query."""
+        return self._as_detector.embedding_size
 
     def encode(self, images: Images) -> Memory:
         """The part of `forward` that does not depend on tracks."""

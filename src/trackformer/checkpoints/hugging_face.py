@@ -1,0 +1,115 @@
+"""Hugging Face folders of real-time detectors (config.json and weights) as our models."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from trackformer.checkpoints.coco_classes import COCO_CLASSES
+from trackformer.checkpoints.model_files import load_tensors
+from trackformer.errors import CheckpointError
+from trackformer.input_settings import InputSettings
+from trackformer.models.build import build_model
+from trackformer.models.frozen_batch_norm import fold_batch_norms
+from trackformer.models.settings import HuggingFaceSettings, ModelSettings
+from trackformer.models.trackformer import TrackFormer
+
+MODEL_TYPES = ("rt_detr", "rt_detr_v2", "d_fine", "deimv2")
+
+
+def load_hugging_face(folder: Path) -> TrackFormer:
+    """A detector saved by transformers, ready to be fine-tuned as a tracker, in evaluation mode.
+
+    Weights are read from `model.safetensors`, or from `state.pt` / `pytorch_model.bin` without
+    executing code. BatchNorm is folded into the convolutions.
+
+    Raises:
+        CheckpointError: A file is missing or damaged, the model type is another one, or the
+            tensors do not fit the configuration.
+    """
+    config = _read_config(folder / "config.json")
+    tensors = _read_tensors(folder)
+    network = {
+        name.removeprefix("model."): tensor
+        for name, tensor in tensors.items()
+        if name.startswith("model.") and not name.endswith("num_batches_tracked")
+    }
+    # Our groups for training are built outside; the library's embedding for its own is not used.
+    network.pop("denoising_class_embed.weight", None)
+    settings = _settings_of(config, network)
+    model = build_model(
+        settings.model_copy(
+            update={"detector": settings.detector.model_copy(update={"batch_norm": "frozen"})}
+        )
+    )
+    load_tensors(model.detector.network, network, str(folder))  # type: ignore[arg-type]
+    fold_batch_norms(model.detector.network)  # type: ignore[arg-type]
+    model.settings = settings
+    return model.eval()
+
+
+def _settings_of(config: dict[str, Any], network: dict[str, Tensor]) -> ModelSettings:
+    has_projection = any(name.startswith("enc_output.") for name in network)
+    own = {
+        key: value
+        for key, value in config.items()
+        if key not in ("id2label", "label2id", "model_type", "num_labels", "transformers_version")
+    }
+    return ModelSettings(
+        detector=HuggingFaceSettings(
+            model_type=config["model_type"],
+            config=own,
+            num_queries=config.get("num_queries", 300),
+            encoder_projection=has_projection,
+            # DEIMv2's smallest models were trained with SiLU in their heads; transformers has ReLU.
+            mlp_activation=None if has_projection else "silu",
+            batch_norm="folded",
+        ),
+        class_names=_class_names(config),
+        input=InputSettings(area=640 * 640, multiple_of=32, mean=(0, 0, 0), std=(1, 1, 1)),
+        carry_projection=True,
+    )
+
+
+def _class_names(config: dict[str, Any]) -> tuple[str, ...]:
+    """The label names; the library's placeholders for 80 classes mean COCO's."""
+    labels = config.get("id2label") or {}
+    names = tuple(str(labels[key]) for key in sorted(labels, key=int))
+    if len(names) == len(COCO_CLASSES) and all(name.startswith("LABEL_") for name in names):
+        return COCO_CLASSES
+    return names or COCO_CLASSES
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path}: no such file; expected a Hugging Face folder") from error
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: expected a JSON file: {error}") from error
+    if not isinstance(config, dict) or config.get("model_type") not in MODEL_TYPES:
+        kind = config.get("model_type") if isinstance(config, dict) else None
+        raise CheckpointError(
+            f"{path}: expected a model of type {', '.join(MODEL_TYPES)}, got {kind!r}"
+        )
+    return config
+
+
+def _read_tensors(folder: Path) -> dict[str, Tensor]:
+    try:
+        if (folder / "model.safetensors").exists():
+            return safetensors.torch.load_file(folder / "model.safetensors")
+        for name in ("pytorch_model.bin", "state.pt"):
+            if (folder / name).exists():
+                return dict(torch.load(folder / name, map_location="cpu", weights_only=True))
+    except Exception as error:
+        # torch and safetensors raise many types for damaged files; the cause is chained.
+        raise CheckpointError(f"{folder}: the weights cannot be read: {error}") from error
+    raise CheckpointError(
+        f"{folder}: no weights; expected model.safetensors, pytorch_model.bin or state.pt"
+    )

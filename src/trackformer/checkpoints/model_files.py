@@ -1,0 +1,123 @@
+"""Our own weight files: safetensors with the model's settings inside."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from trackformer.config import settings_from
+from trackformer.errors import CheckpointError, ConfigError
+from trackformer.models.build import build_model
+from trackformer.models.settings import ModelSettings
+from trackformer.models.trackformer import TrackFormer
+
+FORMAT = "trackformer-1"
+
+
+def save_model(model: TrackFormer, path: Path, notes: Mapping[str, str] | None = None) -> None:
+    """Write weights and settings to one safetensors file, atomically.
+
+    Args:
+        model: Any TrackFormer.
+        path: Ends in `.safetensors`.
+        notes: More strings to keep in the file's header (recipe, scores, tracker settings).
+    """
+    metadata = {
+        **(notes or {}),
+        "format": FORMAT,
+        "settings": model.settings.model_dump_json(),
+    }
+    tensors = {name: tensor.contiguous() for name, tensor in unique_tensors(model).items()}
+    with atomic_path(path) as partial:
+        safetensors.torch.save_file(tensors, partial, metadata=metadata)
+
+
+def load_file(path: Path) -> tuple[TrackFormer, dict[str, str]]:
+    """Read a file written by `save_model`: the model in evaluation mode, and its notes.
+
+    Raises:
+        CheckpointError: The file is missing, damaged, of another format, or its tensors do not
+            fit the settings stored beside them.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = dict(file.metadata() or {})
+        tensors = safetensors.torch.load_file(path)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path}: no such file of weights") from error
+    except (OSError, safetensors.SafetensorError) as error:
+        raise CheckpointError(f"{path}: expected a safetensors file: {error}") from error
+    if metadata.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path}: expected weights saved by trackformer ({FORMAT}), "
+            f"got format {metadata.get('format', 'unknown')!r}"
+        )
+    try:
+        settings = settings_from(ModelSettings, json.loads(metadata["settings"]), str(path))
+    except (ConfigError, KeyError, json.JSONDecodeError) as error:
+        raise CheckpointError(f"{path}: the stored settings cannot be used: {error}") from error
+    model = build_model(settings)
+    load_tensors(model, tensors, str(path))
+    return model.eval(), metadata
+
+
+def load_tensors(model: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
+    """Copy tensors into a model; every name and shape must fit.
+
+    Raises:
+        CheckpointError: Names the missing, unexpected and mis-shaped tensors.
+    """
+    wanted = unique_tensors(model)
+    missing = sorted(wanted.keys() - tensors.keys())
+    unexpected = sorted(tensors.keys() - model.state_dict().keys())
+    misshaped = [
+        f"{name} {tuple(tensors[name].shape)} instead of {tuple(tensor.shape)}"
+        for name, tensor in wanted.items()
+        if name in tensors and tensors[name].shape != tensor.shape
+    ]
+    problems = [
+        f"{len(names)} {kind} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
+        for kind, names in (
+            ("missing", missing),
+            ("unexpected", unexpected),
+            ("mis-shaped", misshaped),
+        )
+        if names
+    ]
+    if problems:
+        raise CheckpointError(f"{where}: tensors do not fit this model: {'; '.join(problems)}")
+    with torch.no_grad():
+        for name, tensor in wanted.items():
+            tensor.copy_(tensors[name])
+
+
+def unique_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """The state of a model with shared tensors (a head used by all layers) listed once."""
+    seen: set[tuple[int, int]] = set()
+    unique = {}
+    for name, tensor in model.state_dict().items():
+        identity = (tensor.data_ptr(), tensor.numel())
+        if tensor.numel() == 0 or identity not in seen:
+            seen.add(identity)
+            unique[name] = tensor
+    return unique
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A path beside `path` to write to; it takes the name of `path` only when all went well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,54 @@
+"""What training draws its clips from and how they are varied (torch-free)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, PositiveInt, model_validator
+
+from trackformer.config import Settings
+
+Rate = Annotated[float, Field(ge=0, le=1)]
+
+
+class SourceSettings(Settings):
+    """One set of annotated videos or still images."""
+
+    path: Path
+    """A MOTChallenge sequence or folder of sequences, or a COCO json file."""
+    weight: Annotated[float, Field(gt=0)] = 1.0
+    """How often clips come from here, relative to the other sources."""
+
+
+class ClipSettings(Settings):
+    """How clips are cut from the sources and varied."""
+
+    canvas: tuple[PositiveInt, PositiveInt] = (384, 640)
+    """(height, width) of every training image; crops have this aspect ratio."""
+    length: tuple[PositiveInt, PositiveInt] = (2, 2)
+    """Fewest and most frames of a clip, drawn evenly; all clips of a batch share it."""
+    max_gap: PositiveInt = 5
+    """Frames between two frames of a clip are drawn from 1 .. max_gap."""
+    reverse_rate: Rate = 0.5
+    """Share of clips played backwards."""
+    flip_rate: Rate = 0.5
+    """Share of clips mirrored left to right."""
+    zoom: tuple[float, float] = (0.9, 1.8)
+    """Range of the zoom, drawn evenly in its logarithm; 1 shows the whole frame."""
+    colour_jitter: Rate = 0.3
+    """Largest relative change of brightness, contrast and saturation, the same in a whole clip."""
+    camera_jitter: Rate = 0.01
+    """Largest shift of the crop between two frames of a video, in shares of its size."""
+    still_motion: Rate = 0.15
+    """The same for still images, whose frames are crops along such a path; also their zoom."""
+    min_visibility: Rate = 0.05
+    """Objects seen less than this are ignored: no query has to find them, none may not."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> ClipSettings:
+        if self.length[0] > self.length[1]:
+            raise ValueError("length: the fewest frames must not exceed the most")
+        if not 0 < self.zoom[0] <= self.zoom[1]:
+            raise ValueError("zoom: expected 0 < smallest <= largest")
+        return self

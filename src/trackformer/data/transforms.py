@@ -1,0 +1,85 @@
+"""How an image and its boxes are cropped, resized, mirrored and recoloured together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from trackformer.preprocessing import resize
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A window of the source image, in its pixels; may reach beyond it."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    is_mirrored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ColourChange:
+    """Factors around 1."""
+
+    brightness: float
+    contrast: float
+    saturation: float
+
+
+def whole_frame_crop(image_size: tuple[int, int], canvas: tuple[int, int]) -> Crop:
+    """The smallest window of the canvas' aspect ratio that shows the whole image."""
+    height, width = image_size
+    scale = max(height / canvas[0], width / canvas[1])
+    window_height, window_width = canvas[0] * scale, canvas[1] * scale
+    return Crop((width - window_width) / 2, (height - window_height) / 2, window_width, window_height)
+
+
+def crop_image(
+    pixels: UInt8[np.ndarray, "_ _ 3"], crop: Crop, canvas: tuple[int, int]
+) -> UInt8[np.ndarray, "H W 3"]:
+    """What `crop` shows, at the size of `canvas`; black where there is no image."""
+    height, width = pixels.shape[:2]
+    left, top = max(0, round(crop.left)), max(0, round(crop.top))
+    right = min(width, round(crop.left + crop.width))
+    bottom = min(height, round(crop.top + crop.height))
+    shown = np.zeros((*canvas, 3), dtype=np.uint8)
+    if right <= left or bottom <= top:
+        return shown
+    to_canvas = np.array([canvas[1] / crop.width, canvas[0] / crop.height])
+    begin = np.rint((np.array([left, top]) - [crop.left, crop.top]) * to_canvas).astype(int)
+    end = np.rint((np.array([right, bottom]) - [crop.left, crop.top]) * to_canvas).astype(int)
+    begin, end = np.clip(begin, 0, canvas[::-1]), np.clip(end, 0, canvas[::-1])
+    if (end > begin).all():
+        piece = resize(pixels[top:bottom, left:right], (end[1] - begin[1], end[0] - begin[0]))
+        shown[begin[1] : end[1], begin[0] : end[0]] = piece
+    return np.ascontiguousarray(shown[:, ::-1]) if crop.is_mirrored else shown
+
+
+def crop_boxes(boxes_xyxy: Float[np.ndarray, "G 4"], crop: Crop) -> Float[np.ndarray, "G 4"]:
+    """Pixel xyxy boxes of the source image as relative cxcywh of the crop; not clipped."""
+    origin = np.array([crop.left, crop.top] * 2)
+    size = np.array([crop.width, crop.height] * 2)
+    low_high = (boxes_xyxy - origin) / size
+    if crop.is_mirrored:
+        low_high = np.stack(
+            [1 - low_high[:, 2], low_high[:, 1], 1 - low_high[:, 0], low_high[:, 3]], axis=1
+        )
+    low, high = low_high[:, :2], low_high[:, 2:]
+    return np.concatenate([(low + high) / 2, high - low], axis=1)
+
+
+def recolour(
+    pixels: UInt8[np.ndarray, "H W 3"], change: ColourChange
+) -> UInt8[np.ndarray, "H W 3"]:
+    """Scale contrast about mid-grey and brightness, then blend with grey for saturation."""
+    gain = change.contrast * change.brightness
+    offset = 127.5 * (1 - change.contrast) * change.brightness
+    lookup = np.clip(np.arange(256) * gain + offset, 0, 255).astype(np.uint8)
+    shown = cv2.LUT(pixels, lookup)
+    grey = cv2.cvtColor(cv2.cvtColor(shown, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    return np.asarray(cv2.addWeighted(shown, change.saturation, grey, 1 - change.saturation, 0.0))

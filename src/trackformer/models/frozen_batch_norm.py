@@ -1,0 +1,73 @@
+"""Batch normalisation whose statistics and affine parameters never change."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class FrozenBatchNorm2d(nn.Module):
+    """`nn.BatchNorm2d` with everything fixed, in training mode too.
+
+    Detection batches are too small to estimate statistics from. One fused call, unlike
+    torchvision's class of this name, which multiplies and adds in two passes over the map.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, num_features: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.eps = eps
+        self.register_buffer("weight", torch.ones(num_features))
+        self.register_buffer("bias", torch.zeros(num_features))
+        self.register_buffer("running_mean", torch.zeros(num_features))
+        self.register_buffer("running_var", torch.ones(num_features))
+
+    def forward(self, features: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        """(x - mean) / sqrt(variance + eps) * weight + bias, per channel."""
+        return F.batch_norm(
+            features,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            training=False,
+            eps=self.eps,
+        )
+
+
+def freeze_batch_norms(network: nn.Module) -> None:
+    """Replace every `nn.BatchNorm2d` inside by its frozen form, with the values it has."""
+    for module in list(network.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, nn.BatchNorm2d):
+                frozen = FrozenBatchNorm2d(child.num_features, eps=child.eps)
+                for key in ("weight", "bias", "running_mean", "running_var"):
+                    getattr(frozen, key).copy_(getattr(child, key).detach())
+                setattr(module, name, frozen)
+
+
+def fold_batch_norms(network: nn.Module) -> None:
+    """Merge every frozen BatchNorm into the convolution registered right before it.
+
+    The result is the same up to rounding, with one pass over the map less per layer. Only for
+    networks that register a convolution and its norm one after the other, as transformers' do.
+    """
+    for module in list(network.modules()):
+        children = list(module.named_children())
+        for (_, convolution), (name, norm) in zip(children, children[1:], strict=False):
+            if isinstance(convolution, nn.Conv2d) and isinstance(norm, FrozenBatchNorm2d):
+                scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+                shift = norm.bias - norm.running_mean * scale
+                if convolution.bias is not None:
+                    shift = shift + convolution.bias.detach() * scale
+                convolution.weight = nn.Parameter(
+                    convolution.weight.detach() * scale[:, None, None, None]
+                )
+                convolution.bias = nn.Parameter(shift)
+                setattr(module, name, nn.Identity())

@@ -1,0 +1,176 @@
+"""How transformers' real-time detectors (RT-DETR, RT-DETRv2, D-FINE, DEIMv2) offer our three calls.
+
+The four share one decoder interface, so track queries go in front of their selected object queries
+without any change to the library. We call their sub-modules one by one (backbone, encoder, query
+selection, decoder) instead of hooking their `forward`: copies, export and a second decoder pass over
+the same memory then simply work.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from trackformer.boxes import inverse_sigmoid
+from trackformer.models.frozen_batch_norm import fold_batch_norms, freeze_batch_norms
+from trackformer.models.settings import HuggingFaceSettings
+from trackformer.models.torchvision_import import ensure_torchvision
+from trackformer.types import DecoderOutput, DecoderQueries, Images, Memory, Proposals
+
+HIDDEN = -1e4
+"""Added to attention logits of padded rows: zero after softmax, also in half precision."""
+
+
+class HuggingFaceDetector(nn.Module):
+    """One of transformers' real-time detectors, behind `encode / object_queries / decode`.
+
+    These networks know no padding: their boxes are relative to the padded canvas. Ours are relative
+    to the image, so both directions are converted, and no query is selected from the padding.
+    While training, `decode` returns all decoder layers (D-FINE and DEIMv2 with one extra layer in
+    front, their initial box head); otherwise D-FINE and DEIMv2 return the last layer only.
+    """
+
+    has_no_object_class = False
+
+    def __init__(self, settings: HuggingFaceSettings, num_classes: int) -> None:
+        super().__init__()
+        # channels_last: the convolutions are a fifth faster on CPU, and no slower on GPU.
+        self.network = _build_network(settings, num_classes).to(memory_format=torch.channels_last)
+        self.num_queries = settings.num_queries
+        self.embedding_size: int = self.network.config.d_model
+
+    def encode(self, images: Images) -> Memory:
+        """Backbone, hybrid encoder, and the flattened levels the decoder reads."""
+        maps = self._encoder_maps(images.pixels.contiguous(memory_format=torch.channels_last))
+        projections = self.network.decoder_input_proj
+        levels = [
+            projection(maps[min(i, len(maps) - 1)]) for i, projection in enumerate(projections)
+        ]
+        canvas = images.image_sizes.new_tensor(images.pixels.shape[-2:])
+        ratios = (images.image_sizes / canvas).flip(-1)
+        level_shapes = tuple((level.shape[-2], level.shape[-1]) for level in levels)
+        return Memory(
+            tokens=torch.cat([level.flatten(2).transpose(1, 2) for level in levels], dim=1),
+            is_padding=_padding_of_cells(level_shapes, ratios),
+            level_shapes=level_shapes,
+            valid_ratios=ratios[:, None].expand(-1, len(levels), -1),
+        )
+
+    def object_queries(self, memory: Memory) -> DecoderQueries:
+        """The N encoder cells that look most like an object (query selection)."""
+        network = self.network
+        anchors, is_valid = network.generate_anchors(
+            memory.level_shapes, device=memory.tokens.device, dtype=memory.tokens.dtype
+        )
+        selected = network.enc_output(is_valid.to(memory.tokens.dtype) * memory.tokens)
+        class_logits = network.enc_score_head(selected)
+        scores = class_logits.amax(-1).masked_fill(memory.is_padding, -torch.inf)
+        rows = scores.topk(min(self.num_queries, scores.shape[1]), dim=1).indices[..., None]
+        box_logits = (network.enc_bbox_head(selected) + anchors).gather(1, rows.expand(-1, -1, 4))
+        boxes = box_logits.sigmoid() / _canvas_ratio(memory)
+        if network.config.learn_initial_query:
+            content = network.weight_embedding.weight[: rows.shape[1]].expand(len(rows), -1, -1)
+        else:
+            content = selected.gather(1, rows.expand(-1, -1, selected.shape[-1])).detach()
+        return DecoderQueries(
+            content=content,
+            position=torch.zeros_like(content),  # computed from the reference box in the decoder
+            reference=boxes.detach(),
+            is_padding=torch.zeros(content.shape[:2], dtype=torch.bool, device=content.device),
+            proposals=Proposals(
+                class_logits.gather(1, rows.expand(-1, -1, class_logits.shape[-1])), boxes
+            ),
+        )
+
+    def decode(self, memory: Memory, queries: DecoderQueries) -> DecoderOutput:
+        """transformers' own decoder over any number of queries."""
+        ratio = _canvas_ratio(memory)
+        shapes = torch.tensor(memory.level_shapes, device=memory.tokens.device)
+        starts = torch.cat([shapes.new_zeros(1), shapes.prod(1).cumsum(0)[:-1]])
+        answer = self.network.decoder(
+            inputs_embeds=queries.content,
+            encoder_hidden_states=memory.tokens,
+            encoder_attention_mask=_attention_mask(queries),
+            reference_points=inverse_sigmoid(queries.reference * ratio),
+            spatial_shapes=shapes,
+            spatial_shapes_list=list(memory.level_shapes),
+            level_start_index=starts,
+        )
+        boxes = answer.intermediate_reference_points.transpose(0, 1) / ratio
+        return DecoderOutput(
+            class_logits=answer.intermediate_logits.transpose(0, 1),
+            boxes=boxes,
+            embeddings=answer.last_hidden_state,
+        )
+
+    def _encoder_maps(self, pixels: Float[Tensor, "B 3 H W"]) -> list[Tensor]:
+        network = self.network
+        if network.config.model_type == "deimv2":
+            return list(network.encoder(network.conv_encoder(pixels)).feature_maps)
+        no_padding = torch.ones_like(pixels[:, 0])
+        features = [features for features, _ in network.backbone(pixels, no_padding)]
+        projected = [
+            projection(features)
+            for projection, features in zip(network.encoder_input_proj, features, strict=True)
+        ]
+        return list(network.encoder(projected).last_hidden_state)
+
+
+def _build_network(settings: HuggingFaceSettings, num_classes: int) -> Any:
+    """The `...Model` of transformers with its prediction heads, in float32, randomly initialised."""
+    ensure_torchvision()  # before transformers' modelling code, which imports torchvision
+    from transformers import AutoConfig, AutoModelForObjectDetection
+
+    chosen = {key: value for key, value in settings.config.items() if key != "model_type"}
+    config = AutoConfig.for_model(settings.model_type, **chosen)
+    config.num_labels = num_classes
+    config.num_denoising = 0  # transformers' own training groups; ours are built outside
+    config.num_queries = settings.num_queries
+    config.anchor_image_size = None  # anchors follow the image, any size
+    # The outer class only adds its own loss; its heads already sit in the decoder.
+    network = AutoModelForObjectDetection.from_config(config).model
+    if not settings.encoder_projection:
+        network.enc_output = nn.Identity()
+    if settings.mlp_activation is not None:
+        activation = {"relu": nn.ReLU, "silu": nn.SiLU}[settings.mlp_activation]
+        for module in network.modules():
+            if type(module).__name__ == "Deimv2MLP":
+                module.act = activation()
+    if settings.batch_norm != "trainable":
+        freeze_batch_norms(network)
+    if settings.batch_norm == "folded":
+        fold_batch_norms(network)
+    return network
+
+
+def _canvas_ratio(memory: Memory) -> Float[Tensor, "B 1 4"]:
+    """Image size over padded size, for (x, y, width, height)."""
+    return memory.valid_ratios[:, :1].repeat(1, 1, 2)
+
+
+def _padding_of_cells(
+    level_shapes: tuple[tuple[int, int], ...], ratios: Float[Tensor, "B 2"]
+) -> Tensor:
+    """Which cells of each level have their centre in the padding: B S."""
+    masks = []
+    for height, width in level_shapes:
+        x = (torch.arange(width, device=ratios.device) + 0.5) / width
+        y = (torch.arange(height, device=ratios.device) + 0.5) / height
+        outside = (y[None, :, None] > ratios[:, 1, None, None]) | (
+            x[None, None] > ratios[:, 0, None, None]
+        )
+        masks.append(outside.flatten(1))
+    return torch.cat(masks, dim=1)
+
+
+def _attention_mask(queries: DecoderQueries) -> Tensor | None:
+    """Additive self-attention mask (B 1 Q Q) that hides padded rows from all others."""
+    # Reading a tensor's value waits for the device, so a mask is built for any batch with padding
+    # possible; on the usual path without track padding the rows come from one stream.
+    if queries.is_padding.shape[0] == 1 and not queries.is_padding.any():
+        return None
+    rows = queries.is_padding.to(queries.content.dtype) * HIDDEN
+    return rows[:, None, None, :].expand(-1, 1, rows.shape[1], -1)

@@ -1,0 +1,60 @@
+"""How a frame of video becomes the network's input."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from trackformer.input_settings import InputSettings
+
+
+def input_size(image_size: tuple[int, int], settings: InputSettings) -> tuple[int, int]:
+    """(height, width) a frame of (height, width) is resized to.
+
+    >>> input_size((1080, 1920), InputSettings(shorter_side=800, longest_side=1333))
+    (750, 1333)
+    >>> input_size((576, 768), InputSettings(area=384 * 640, multiple_of=32))
+    (416, 576)
+    """
+    height, width = image_size
+    if settings.area is not None:
+        scale = math.sqrt(settings.area / (height * width))
+    else:
+        assert settings.shorter_side is not None
+        shorter, longer = sorted(image_size)
+        scale = settings.shorter_side / shorter
+        if settings.longest_side is not None and longer * scale > settings.longest_side:
+            scale = settings.longest_side / longer
+    step = settings.multiple_of
+    if step == 1:
+        # Truncation as in the published DETR, whose sizes the checkpoints were trained with.
+        return int(height * scale + 1e-6), int(width * scale + 1e-6)
+    return (
+        max(step, round(height * scale / step) * step),
+        max(step, round(width * scale / step) * step),
+    )
+
+
+def resize(pixels: UInt8[np.ndarray, "_ _ 3"], size: tuple[int, int]) -> UInt8[np.ndarray, "_ _ 3"]:
+    """Resize HWC pixels to (height, width); averages when shrinking, so that nothing aliases."""
+    height, width = size
+    if pixels.shape[:2] == size:
+        return pixels
+    shrinks = height < pixels.shape[0] or width < pixels.shape[1]
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=interpolation))
+
+
+def normalise(
+    pixels: UInt8[np.ndarray, "H W 3"], settings: InputSettings, device: torch.device | str = "cpu"
+) -> Float[Tensor, "3 H W"]:
+    """HWC uint8 RGB to a CHW float tensor, (value / 255 - mean) / std."""
+    image = torch.from_numpy(np.ascontiguousarray(pixels)).to(device, non_blocking=True)
+    mean = 255 * torch.tensor(settings.mean, device=device)
+    std = 255 * torch.tensor(settings.std, device=device)
+    return ((image.float() - mean) / std).permute(2, 0, 1)

@@ -1,0 +1,143 @@
+"""One stream: frames in, tracked objects out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from trackformer.boxes import non_maximum_suppression, to_pixels_xyxy
+from trackformer.config import settings_from
+from trackformer.errors import DataError
+from trackformer.preprocessing import input_size, normalise, resize
+from trackformer.models.trackformer import TrackFormer
+from trackformer.tracking.lifecycle import Tracks, advance, as_track_queries, no_tracks
+from trackformer.tracking.settings import DetectSettings, TrackerSettings
+from trackformer.types import Detections, Images, TrackedObjects, predictions_of
+
+FrameLike = UInt8[np.ndarray, "H W 3"] | UInt8[Tensor, "H W 3"]
+
+
+class Tracker:
+    """Tracks the objects of one video, frame by frame; several trackers may share one model.
+
+    Args:
+        model: In evaluation mode, on any device.
+        settings: Thresholds; by default those stored with the model's weights.
+
+    Example:
+        >>> tracker = Tracker(load_model("nano"))      # doctest: +SKIP
+        >>> objects = tracker.update(frame)            # doctest: +SKIP
+        >>> objects.track_ids, objects.boxes_xyxy      # doctest: +SKIP
+    """
+
+    def __init__(self, model: TrackFormer, settings: TrackerSettings | None = None) -> None:
+        self._model = model
+        self._device = next(model.parameters()).device
+        self.settings = settings if settings is not None else settings_for(model)
+        self.tracks: Tracks = self._no_tracks()
+
+    def update(self, frame: FrameLike) -> TrackedObjects:
+        """Take the next frame.
+
+        Args:
+            frame: Height x width x 3, uint8, RGB; any size, which may change between frames.
+
+        Returns:
+            The objects seen in this frame, in pixels of it.
+
+        Raises:
+            DataError: `frame` is not an HWC uint8 RGB image.
+        """
+        pixels = as_pixels(frame)
+        with torch.inference_mode():
+            images = prepare(self._model, pixels, self._device)
+            output = self._model(images, as_track_queries(self.tracks, self.settings))
+            self.tracks = advance(self.tracks, predictions_of(output), self.settings)
+        return _as_objects(self.tracks, pixels.shape[:2], self._model.settings.class_names)
+
+    def reset(self) -> None:
+        """Forget all tracks and begin a new stream; ids start at 1 again."""
+        self.tracks = self._no_tracks()
+
+    def _no_tracks(self) -> Tracks:
+        embedding_size: int = self._model.embedding_size
+        return no_tracks(embedding_size, self._device)
+
+
+def settings_for(model: TrackFormer) -> TrackerSettings:
+    """The tracker settings stored with a model's weights, or the defaults."""
+    return settings_from(TrackerSettings, model.settings.tracker, "tracker settings of the model")
+
+
+@dataclass(frozen=True)
+class ObjectDetector:
+    """Detects objects in single frames: a tracker without memory."""
+
+    model: TrackFormer
+    settings: DetectSettings = DetectSettings()
+
+    def detect(self, frame: FrameLike, frame_index: int = 0) -> Detections:
+        """Objects of one frame (height x width x 3, uint8, RGB), best first, in its pixels."""
+        pixels = as_pixels(frame)
+        device = next(self.model.parameters()).device
+        with torch.inference_mode():
+            found = predictions_of(self.model(prepare(self.model, pixels, device)))
+            height, width = pixels.shape[:2]
+            boxes = to_pixels_xyxy(found.boxes, (height, width))
+            is_real = torch.isfinite(boxes).all(-1) & (boxes[:, 2:] > boxes[:, :2]).all(-1)
+            rows = torch.nonzero(is_real & (found.scores > self.settings.min_score))[:, 0]
+            rows = rows[found.scores[rows].sort(descending=True, stable=True).indices]
+            if self.settings.nms_iou is not None:
+                rows = rows[
+                    non_maximum_suppression(boxes[rows], found.scores[rows], self.settings.nms_iou)
+                ]
+        return Detections(
+            boxes_xyxy=boxes[rows].cpu(),
+            scores=found.scores[rows].cpu(),
+            labels=found.labels[rows].cpu(),
+            frame_index=frame_index,
+            class_names=self.model.settings.class_names,
+        )
+
+
+def as_pixels(frame: FrameLike) -> UInt8[np.ndarray, "H W 3"]:
+    """A frame as a numpy array.
+
+    Raises:
+        DataError: Another shape or type than height x width x 3, uint8.
+    """
+    pixels = frame.cpu().numpy() if isinstance(frame, Tensor) else np.asarray(frame)
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
+        raise DataError(
+            "frame: expected height x width x 3 RGB pixels of type uint8, "
+            f"got shape {tuple(pixels.shape)} of type {pixels.dtype}"
+        )
+    return pixels
+
+
+def prepare(
+    model: TrackFormer, pixels: UInt8[np.ndarray, "H W 3"], device: torch.device
+) -> Images:
+    """Resize and normalise one frame as the model wants it."""
+    settings = model.settings.input
+    height, width = pixels.shape[:2]
+    resized = resize(pixels, input_size((height, width), settings))
+    return Images.from_list([normalise(resized, settings, device)])
+
+
+def _as_objects(
+    tracks: Tracks, image_size: tuple[int, int], class_names: tuple[str, ...]
+) -> TrackedObjects:
+    is_seen = tracks.frames_missed == 0
+    return TrackedObjects(
+        track_ids=tracks.ids[is_seen].cpu(),
+        boxes_xyxy=to_pixels_xyxy(tracks.boxes[is_seen], image_size).cpu(),
+        scores=tracks.scores[is_seen].cpu(),
+        labels=tracks.labels[is_seen].cpu(),
+        frame_index=tracks.frame_index,
+        class_names=class_names,
+    )

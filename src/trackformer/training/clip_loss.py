@@ -1,0 +1,243 @@
+"""One clip through the model: frame after frame, and the loss over it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from trackformer.models.trackformer import TrackFormer
+from trackformer.training.losses import SetLosses, set_prediction_loss
+from trackformer.training.matching import match, match_layer
+from trackformer.training.settings import (
+    LossSettings,
+    MatchingSettings,
+    TrackQuerySettings,
+)
+from trackformer.training.track_queries import (
+    CarriedObjects,
+    as_batch,
+    augment,
+    carried_targets,
+    carry,
+    nothing_carried,
+)
+from trackformer.types import (
+    Clip,
+    ModelOutput,
+    Proposals,
+    Target,
+    TrackQueries,
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClipLoss:
+    """The loss of a clip, and what one wants to see of it while training."""
+
+    total: Float[Tensor, ""]
+    """Mean over the trained frames, to be minimised."""
+    terms: dict[str, Float[Tensor, ""]]
+    """Weighted parts of `total` and counts, detached."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipLossSettings:
+    """The three groups of settings that a clip's loss reads."""
+
+    track_queries: TrackQuerySettings
+    matching: MatchingSettings
+    loss: LossSettings
+
+
+def clip_loss(
+    model: TrackFormer,
+    clip: Clip,
+    settings: ClipLossSettings,
+    generator: torch.Generator,
+    mean_over_processes: Callable[[Tensor], Tensor],
+) -> ClipLoss:
+    """Run the frames in order, each asked for the objects found in the one before.
+
+    Args:
+        model: In training mode.
+        clip: A batch of clips.
+        settings: See `ClipLossSettings`.
+        generator: Of the track-query augmentation; on the CPU.
+        mean_over_processes: Averages a count over all processes (the identity for one).
+    """
+    batch_size = len(clip.targets[0])
+    motions = _draw_motions(batch_size, settings.track_queries, generator)
+    carried: list[CarriedObjects] | None = None
+    losses: list[Tensor] = []
+    terms: dict[str, Tensor] = {}
+    last = len(clip.images) - 1
+    first_trained = 0 if settings.track_queries.loss_frames == "all" else last
+    for frame, (images, targets) in enumerate(zip(clip.images, clip.targets, strict=True)):
+        is_trained = frame >= first_trained
+        queries, index = _asked(carried, targets, motions)
+        # Without gradient, earlier frames are a given for this step (the paper's two frames).
+        with torch.set_grad_enabled(is_trained):
+            output = model(images, queries)
+        target_index = match(output, targets, index, settings.matching)
+        if is_trained:
+            num_objects = _num_objects(targets, output, mean_over_processes)
+            loss, parts = _frame_loss(output, target_index, targets, num_objects, settings)
+            losses.append(loss)
+            for name, value in parts.items():
+                terms[name] = terms.get(name, torch.zeros_like(value)) + value
+        if frame < last:
+            carried = _hand_over(carried, output, target_index[-1], targets, settings, generator)
+    count = len(losses)
+    return ClipLoss(
+        total=torch.stack(losses).sum() / count,
+        terms={name: value / count for name, value in terms.items()},
+    )
+
+
+def _asked(
+    carried: list[CarriedObjects] | None,
+    targets: Sequence[Target],
+    motions: Float[Tensor, " B"],
+) -> tuple[TrackQueries | None, Int[Tensor, "B T"]]:
+    """The track queries of a frame and the target each must predict."""
+    if carried is None or all(len(rows.track_ids) == 0 for rows in carried):
+        device = targets[0].boxes.device
+        return None, torch.zeros((len(targets), 0), dtype=torch.long, device=device)
+    return as_batch(carried, motions), carried_targets(carried, targets)
+
+
+def _hand_over(  # noqa: PLR0913 - the frame's question, answer, truth, and how to vary it
+    before: list[CarriedObjects] | None,
+    output: ModelOutput,
+    target_index: Int[Tensor, "B Q"],
+    targets: Sequence[Target],
+    settings: ClipLossSettings,
+    generator: torch.Generator,
+) -> list[CarriedObjects]:
+    asked = before or [nothing_carried(output.embeddings) for _ in targets]
+    after = []
+    for image, target in enumerate(targets):
+        rows = carry(
+            _padded_like(asked[image], output.num_track_queries),
+            output,
+            image,
+            target_index[image],
+            target,
+            settings.track_queries,
+        )
+        after.append(
+            augment(rows, output, image, target_index[image], settings.track_queries, generator)
+        )
+    return after
+
+
+def _frame_loss(
+    output: ModelOutput,
+    target_index: Int[Tensor, "D B Q"],
+    targets: Sequence[Target],
+    num_objects: float,
+    settings: ClipLossSettings,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    decoder = set_prediction_loss(
+        output.class_logits, output.boxes, target_index, targets, num_objects, settings.loss
+    )
+    total = decoder.total(settings.loss)
+    parts = _named("decoder", decoder, settings.loss)
+    if output.proposals is not None:
+        encoder = _proposal_loss(output, output.proposals, targets, num_objects, settings)
+        total = total + encoder.total(settings.loss)
+        parts |= _named("encoder", encoder, settings.loss)
+    is_matched = target_index[-1] >= 0
+    parts["objects_by_track_queries"] = is_matched[:, : output.num_track_queries].sum().float()
+    parts["objects_by_object_queries"] = is_matched[:, output.num_track_queries :].sum().float()
+    return total, parts
+
+
+def _proposal_loss(
+    output: ModelOutput,
+    proposals: Proposals,
+    targets: Sequence[Target],
+    num_objects: float,
+    settings: ClipLossSettings,
+) -> SetLosses:
+    """The first stage is trained like a decoder layer that has to find every object itself."""
+    if proposals.class_agnostic:
+        targets = [_as_one_class(target) for target in targets]
+    nobody = torch.zeros((len(targets), 0), dtype=torch.long, device=proposals.boxes.device)
+    index = match_layer(
+        proposals.class_logits,
+        proposals.boxes,
+        targets,
+        nobody,
+        settings.matching,
+        may_share=True,
+        has_no_object_class=output.has_no_object_class,
+    )
+    return set_prediction_loss(
+        proposals.class_logits[None],
+        proposals.boxes[None],
+        index[None],
+        targets,
+        num_objects,
+        settings.loss,
+    )
+
+
+def _as_one_class(target: Target) -> Target:
+    return Target(
+        boxes=target.boxes,
+        labels=torch.zeros_like(target.labels),
+        track_ids=target.track_ids,
+        visibility=target.visibility,
+        ignore_boxes=target.ignore_boxes,
+        masks=target.masks,
+    )
+
+
+def _named(stage: str, losses: SetLosses, settings: LossSettings) -> dict[str, Tensor]:
+    return {
+        f"{stage}_class": settings.class_weight * losses.classification.detach(),
+        f"{stage}_l1": settings.l1_weight * losses.l1.detach(),
+        f"{stage}_giou": settings.giou_weight * losses.giou.detach(),
+    }
+
+
+def _num_objects(
+    targets: Sequence[Target],
+    output: ModelOutput,
+    mean_over_processes: Callable[[Tensor], Tensor],
+) -> float:
+    """Objects in the batch, averaged over processes, so that many small batches equal a large one."""
+    count = sum(len(target.labels) for target in targets)
+    mean = mean_over_processes(torch.tensor(float(count), device=output.boxes.device))
+    return max(float(mean), 1.0)
+
+
+def _draw_motions(
+    batch_size: int, settings: TrackQuerySettings, generator: torch.Generator
+) -> Float[Tensor, " B"]:
+    low, high = settings.motion
+    motions = low + (high - low) * torch.rand(batch_size, generator=generator)
+    moves = torch.rand(batch_size, generator=generator) < settings.motion_rate
+    return torch.where(moves, motions, 0.0)
+
+
+def _padded_like(rows: CarriedObjects, num_rows: int) -> CarriedObjects:
+    """Rows as the model was asked them: padded to the batch's number of track queries."""
+    missing = num_rows - len(rows.track_ids)
+    if missing == 0:
+        return rows
+    absent = rows.track_ids.new_full((missing,), -1)
+    return CarriedObjects(
+        track_ids=torch.cat([rows.track_ids, absent]),
+        boxes=torch.cat([rows.boxes, rows.boxes.new_zeros((missing, 4))]),
+        displacements=torch.cat([rows.displacements, rows.displacements.new_zeros((missing, 2))]),
+        embeddings=torch.cat(
+            [rows.embeddings, rows.embeddings.new_zeros((missing, rows.embeddings.shape[-1]))]
+        ),
+        frames_missed=torch.cat([rows.frames_missed, torch.zeros_like(absent)]),
+    )

@@ -1,0 +1,133 @@
+"""Everything that can be set about a training run (torch-free)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from trackformer.config import Settings
+from trackformer.data.settings import ClipSettings, SourceSettings
+from trackformer.input_settings import InputSettings
+from trackformer.models.settings import ModelSettings
+from trackformer.tracking.settings import TrackerSettings
+
+Rate = Annotated[float, Field(ge=0, le=1)]
+
+
+class MatchingSettings(Settings):
+    """Costs of the Hungarian matching, and who may match whom."""
+
+    class_cost: NonNegativeFloat = 2.0
+    l1_cost: NonNegativeFloat = 5.0
+    giou_cost: NonNegativeFloat = 2.0
+    coopetition: bool = False
+    """In all decoder layers but the last, object queries may also match objects that a track query
+    carries (CO-MOT); off: the paper."""
+    birth_visibility: Rate = 0.0
+    """Object queries are not asked for objects seen less than this; track queries still are."""
+
+
+class LossSettings(Settings):
+    """Weights of the set prediction loss."""
+
+    classification: Literal["cross_entropy", "focal", "mal"] = "focal"
+    """cross_entropy: softmax with a no-object class (DETR); focal: sigmoid focal loss (Deformable
+    DETR); mal: matchability-aware loss, targets IoU^gamma (DEIM)."""
+    class_weight: NonNegativeFloat = 2.0
+    l1_weight: NonNegativeFloat = 5.0
+    giou_weight: NonNegativeFloat = 2.0
+    no_object_weight: NonNegativeFloat = 0.1
+    """Weight of background in the cross-entropy."""
+    focal_alpha: Rate = 0.25
+    focal_gamma: NonNegativeFloat = 2.0
+    mal_gamma: NonNegativeFloat = 1.5
+
+
+class TrackQuerySettings(Settings):
+    """How the track queries of a training frame are made from the frame before (section 3.3)."""
+
+    drop_rate: Rate = 0.4
+    """Probability with which each track query is dropped, so that its object must be found anew."""
+    false_positive_rate: Rate = 0.1
+    """False-positive track queries per track query: unmatched outputs near a tracked object."""
+    patience: NonNegativeInt = 0
+    """Frames for which the query of an object that is gone is still asked, as background."""
+    motion: tuple[Rate, Rate] = (0.0, 0.0)
+    """Range from which the share of the last displacement is drawn that moves reference boxes on."""
+    motion_rate: Rate = 1.0
+    """Share of clips with moving reference boxes."""
+    carry_gradient: bool = False
+    """Let the loss of a frame train the embeddings carried from the frames before."""
+    loss_frames: Literal["last", "all"] = "last"
+    """Which frames of a clip are trained; last: the others run without gradient (the paper)."""
+
+
+class OptimizerSettings(Settings):
+    """AdamW with parameter groups, warm-up, schedule, clipping and averaging."""
+
+    steps: PositiveInt = 1000
+    """Optimizer steps in all."""
+    learning_rate: PositiveFloat = 2e-4
+    """Of everything that is not named below."""
+    encoder_scale: NonNegativeFloat = 1.0
+    """Learning rate of the encoder relative to `learning_rate`."""
+    backbone_scale: NonNegativeFloat = 0.1
+    """Learning rate of the backbone relative to `learning_rate`; 0 freezes it."""
+    sampling_scale: PositiveFloat = 0.1
+    """The same for sampling offsets and reference points (Deformable DETR, appendix A.4)."""
+    weight_decay: NonNegativeFloat = 1e-4
+    warmup_steps: NonNegativeInt = 100
+    schedule: Literal["constant", "cosine", "step"] = "cosine"
+    """step: to a tenth at `step_at` of the run."""
+    step_at: Rate = 0.8
+    final_scale: Rate = 0.05
+    """Where the cosine ends, relative to the learning rate."""
+    max_gradient_norm: PositiveFloat = 0.1
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Of the exponential moving average of the weights that is evaluated and kept; 0: none."""
+
+
+class ValidationSettings(Settings):
+    """The data on which checkpoints are compared while training."""
+
+    path: Path
+    """A MOTChallenge sequence or folder of sequences."""
+    every: PositiveInt = 500
+    """Optimizer steps between two evaluations."""
+    metric: Literal["HOTA", "MOTA", "IDF1", "DetA", "AssA"] = "HOTA"
+    """The best checkpoint has the highest combined value of this."""
+
+
+class TrainingSettings(Settings):
+    """A training run: what `trackformer train CONFIG.yaml` reads."""
+
+    output: Path
+    """Folder of checkpoints, curves and the record of the run."""
+    sources: Annotated[tuple[SourceSettings, ...], Field(min_length=1)]
+    model: ModelSettings | None = None
+    """A new model; or leave it out and set `initial`."""
+    initial: Path | str | None = None
+    """Weights to begin with: a bundled name, our file, or a Hugging Face folder."""
+    input: InputSettings | None = None
+    """Changes the input size that initial weights came with."""
+    tracker: TrackerSettings = TrackerSettings()
+    """Stored with the weights: thresholds for validation and for whoever tracks with them."""
+    class_names: tuple[str, ...] = ("person",)
+    """Classes to train. Of initial weights, heads of classes with the same name are kept."""
+    batch_size: PositiveInt = 4
+    """Clips per process and step."""
+    clips: ClipSettings = ClipSettings()
+    track_queries: TrackQuerySettings = TrackQuerySettings()
+    matching: MatchingSettings = MatchingSettings()
+    loss: LossSettings = LossSettings()
+    optimizer: OptimizerSettings = OptimizerSettings()
+    validation: ValidationSettings | None = None
+    precision: Literal["no", "bf16"] = "no"
+    """bf16: the network runs under autocast; matching and losses stay in float32."""
+    seed: int = 0
+    workers: NonNegativeInt = 1
+    """Processes that prepare batches."""
+    save_every: PositiveInt = 100
+    """Optimizer steps between two resumable checkpoints."""

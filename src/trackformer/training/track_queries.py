@@ -1,0 +1,183 @@
+"""How the objects found in one training frame become the track queries of the next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from trackformer.boxes import cxcywh_to_xyxy, pairwise_iou, sanitise
+from trackformer.training.settings import TrackQuerySettings
+from trackformer.types import NO_OBJECT, PADDING, ModelOutput, Target, TrackQueries
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CarriedObjects:
+    """What one image's frame hands to its next frame: T rows, ragged over a batch."""
+
+    track_ids: Int[Tensor, " T"]
+    """Identity in the annotation; `NO_OBJECT` for false positives."""
+    boxes: Float[Tensor, "T 4"]
+    """Predicted box of the frame that last saw the object, without gradient."""
+    displacements: Float[Tensor, "T 2"]
+    """Of the box centre between the last two frames that saw the object; else 0."""
+    embeddings: Float[Tensor, "T C"]
+    frames_missed: Int[Tensor, " T"]
+
+
+def nothing_carried(like: Float[Tensor, "*_ C"]) -> CarriedObjects:
+    """Before the first frame of a clip."""
+    whole = torch.zeros(0, dtype=torch.long, device=like.device)
+    return CarriedObjects(
+        track_ids=whole,
+        boxes=like.new_zeros((0, 4)),
+        displacements=like.new_zeros((0, 2)),
+        embeddings=like.new_zeros((0, like.shape[-1])),
+        frames_missed=whole,
+    )
+
+
+def carry(
+    before: CarriedObjects,
+    output: ModelOutput,
+    image_index: int,
+    target_index: Int[Tensor, " Q"],
+    target: Target,
+    settings: TrackQuerySettings,
+) -> CarriedObjects:
+    """The objects of one image after a frame.
+
+    All queries matched to an object are carried, however low their score (Meinhardt et al. 2022,
+    section 3.3); a track query whose object is gone keeps what it had, for `patience` frames.
+
+    Args:
+        before: What the frame was asked; its rows are the first track queries of the image.
+        output: The model's answer.
+        image_index: Which image of the batch.
+        target_index: Assignment of the last decoder layer.
+        target: The image's objects.
+        settings: Patience, and whether gradients flow through the embeddings.
+    """
+    num_before = len(before.track_ids)
+    matched = torch.nonzero(target_index >= 0)[:, 0]
+    boxes = sanitise(output.boxes[-1, image_index].detach().float())
+    embeddings = output.embeddings[image_index]
+    if not settings.carry_gradient:
+        embeddings = embeddings.detach()
+    is_continued = matched < num_before
+    old = matched.clamp(max=max(num_before - 1, 0))
+    displacements = boxes.new_zeros((len(matched), 2))
+    if num_before > 0:
+        moved = boxes[matched, :2] - before.boxes[old, :2]
+        is_known = is_continued & (before.frames_missed[old] == 0)
+        displacements = torch.where(is_known[:, None], moved, displacements)
+    is_lost = (target_index[:num_before] == NO_OBJECT) & (before.track_ids != NO_OBJECT)
+    lost = torch.nonzero(is_lost & (before.frames_missed < settings.patience))[:, 0]
+    return CarriedObjects(
+        track_ids=torch.cat([target.track_ids[target_index[matched]], before.track_ids[lost]]),
+        boxes=torch.cat([boxes[matched], before.boxes[lost]]),
+        displacements=torch.cat([displacements, before.displacements[lost]]),
+        embeddings=torch.cat([embeddings[matched], before.embeddings[lost].to(embeddings.dtype)]),
+        frames_missed=torch.cat(
+            [torch.zeros_like(matched), before.frames_missed[lost] + 1],
+        ),
+    )
+
+
+def augment(
+    carried: CarriedObjects,
+    output: ModelOutput,
+    image_index: int,
+    target_index: Int[Tensor, " Q"],
+    settings: TrackQuerySettings,
+    generator: torch.Generator,
+) -> CarriedObjects:
+    """Drop track queries and add false positives (Meinhardt et al. 2022, section 3.3).
+
+    Every track query is dropped with `drop_rate` on its own, so that its object is found anew.
+    False positives are unmatched outputs of the frame, near ones with the higher probability:
+    they stand for what the tracker wrongly believes, and must be answered with background.
+    """
+    num_tracks = len(carried.track_ids)
+    stays = _uniform(num_tracks, generator) >= settings.drop_rate
+    wanted = int((_uniform(num_tracks, generator) < settings.false_positive_rate).sum())
+    boxes = sanitise(output.boxes[-1, image_index].detach().float())
+    free = torch.nonzero((target_index == NO_OBJECT) & ~output.is_padding[image_index])[:, 0]
+    chosen = _near_ones(boxes[free], carried.boxes, wanted, generator)
+    false = free[chosen.to(free.device)]
+    keep = torch.nonzero(stays)[:, 0].to(boxes.device)
+    return CarriedObjects(
+        track_ids=torch.cat([carried.track_ids[keep], torch.full_like(false, NO_OBJECT)]),
+        boxes=torch.cat([carried.boxes[keep], boxes[false]]),
+        displacements=torch.cat([carried.displacements[keep], boxes.new_zeros((len(false), 2))]),
+        embeddings=torch.cat(
+            [
+                carried.embeddings[keep],
+                output.embeddings[image_index, false].detach().to(carried.embeddings.dtype),
+            ]
+        ),
+        frames_missed=torch.cat([carried.frames_missed[keep], torch.zeros_like(false)]),
+    )
+
+
+def as_batch(
+    carried: Sequence[CarriedObjects], motions: Float[Tensor, " B"]
+) -> TrackQueries:
+    """Ragged rows as one padded batch; boxes moved on by each image's share of the displacement."""
+    most = max(len(rows.track_ids) for rows in carried)
+    size = carried[0].embeddings.shape[-1]
+    embeddings, boxes, padding = [], [], []
+    for rows, motion in zip(carried, motions.tolist(), strict=True):
+        missing = most - len(rows.track_ids)
+        centres = rows.boxes[:, :2] + motion * rows.displacements
+        moved = torch.cat([centres, rows.boxes[:, 2:]], dim=-1)
+        embeddings.append(torch.cat([rows.embeddings, rows.embeddings.new_zeros((missing, size))]))
+        # A box in the middle: padding must be harmless, not absent, to every layer.
+        boxes.append(torch.cat([moved, moved.new_full((missing, 4), 0.5)]))
+        padding.append(torch.arange(most, device=moved.device) >= len(rows.track_ids))
+    return TrackQueries(torch.stack(embeddings), torch.stack(boxes), torch.stack(padding))
+
+
+def carried_targets(
+    carried: Sequence[CarriedObjects], targets: Sequence[Target]
+) -> Int[Tensor, "B T"]:
+    """Which target of the new frame each track query must predict (K_track and K_leaving)."""
+    most = max(len(rows.track_ids) for rows in carried)
+    batch = []
+    for rows, target in zip(carried, targets, strict=True):
+        index = torch.full((most,), PADDING, dtype=torch.long, device=rows.track_ids.device)
+        index[: len(rows.track_ids)] = _index_of(rows.track_ids, target.track_ids)
+        batch.append(index)
+    return torch.stack(batch)
+
+
+def _index_of(track_ids: Int[Tensor, " T"], wanted: Int[Tensor, " G"]) -> Int[Tensor, " T"]:
+    """Row of each id in `wanted`; `NO_OBJECT` for absent ids and false positives."""
+    if len(wanted) == 0:
+        return torch.full_like(track_ids, NO_OBJECT)
+    is_same = (track_ids[:, None] == wanted[None]) & (track_ids != NO_OBJECT)[:, None]
+    return torch.where(is_same.any(1), is_same.long().argmax(1), NO_OBJECT)
+
+
+def _near_ones(
+    boxes: Float[Tensor, "A 4"],
+    tracked: Float[Tensor, "T 4"],
+    wanted: int,
+    generator: torch.Generator,
+) -> Int[Tensor, " _"]:
+    """`wanted` rows of `boxes`, likelier the more they overlap a tracked box; without repeats."""
+    wanted = min(wanted, len(boxes))
+    if wanted == 0:
+        return torch.zeros(0, dtype=torch.long)
+    overlap = pairwise_iou(cxcywh_to_xyxy(boxes), cxcywh_to_xyxy(tracked)).amax(1)
+    # Every output keeps a small chance: false positives also arise away from any track.
+    weight = (overlap + 0.05).cpu()
+    return torch.multinomial(weight, wanted, replacement=False, generator=generator)
+
+
+def _uniform(count: int, generator: torch.Generator) -> Float[Tensor, " _"]:
+    return torch.rand(count, generator=generator)
+
