@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from golden.recordings import read_recording
-from trackformer.models.deformable_attention import DeformableAttention, deformable_attention
+from trackformer.models.deformable_attention import DeformableAttention
 
 
 def published_module(recording, offset_normalizer="width_height") -> DeformableAttention:
@@ -39,36 +39,6 @@ def test_the_module_is_the_published_one(reference, offset_normalizer, published
         tuple(map(tuple, recording["shapes"].tolist())),
     )
     torch.testing.assert_close(output, recording[published], atol=1e-5, rtol=0)
-
-
-def test_a_point_at_a_cells_centre_sees_that_cell():
-    value = torch.arange(6.0).reshape(1, 6, 1, 1)
-    locations = torch.tensor([2.5 / 3, 1.5 / 2]).reshape(1, 1, 1, 1, 1, 2)
-    weights = torch.ones(1, 1, 1, 1, 1)
-    attended = deformable_attention(value, ((2, 3),), locations, weights)
-    assert attended.item() == pytest.approx(5.0)
-
-
-def test_a_point_between_cells_sees_their_mean_and_zeros_beyond_the_map():
-    value = torch.tensor([2.0, 4.0]).reshape(1, 2, 1, 1)
-    locations = torch.tensor([[0.5, 0.5], [0.0, 0.5], [-1.0, 0.5]]).reshape(1, 3, 1, 1, 1, 2)
-    weights = torch.ones(1, 3, 1, 1, 1)
-    attended = deformable_attention(value, ((1, 2),), locations, weights)
-    torch.testing.assert_close(attended.flatten(), torch.tensor([3.0, 1.0, 0.0]))
-
-
-def test_gradients_are_those_of_finite_differences():
-    generator = torch.Generator().manual_seed(0)
-    value = torch.randn(2, 8, 2, 3, generator=generator, dtype=torch.float64)
-    locations = torch.rand(2, 3, 2, 2, 2, 2, generator=generator, dtype=torch.float64)
-    weights = torch.rand(2, 3, 2, 2, 2, generator=generator, dtype=torch.float64)
-    inputs = [each.requires_grad_() for each in (value, locations, weights)]
-    assert torch.autograd.gradcheck(
-        lambda value, locations, weights: deformable_attention(
-            value, ((2, 3), (1, 2)), locations, weights
-        ),
-        inputs,
-    )
 
 
 @pytest.mark.parametrize("num_heads", [1, 3, 8])

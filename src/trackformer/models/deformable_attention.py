@@ -6,14 +6,11 @@ import math
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from trackformer.models.deformable_sampling import LevelShapes, sample_by_bags, sample_by_grid
 from trackformer.models.sublayers import check_heads
-
-LevelShapes = tuple[tuple[int, int], ...]
-"""(height, width) of each level."""
 
 
 class DeformableAttention(nn.Module):
@@ -123,7 +120,7 @@ def deformable_attention(
 ) -> Float[Tensor, "B Q C"]:
     """Σ over levels and points of weight times the bilinear sample of `value`, heads side by side.
 
-    The reference form, by `grid_sample`: zeros outside a map, cell centres at half-integers.
+    Zeros beyond a map, cell centres at half-integers.
 
     Args:
         value: Projected tokens of all levels, split into heads.
@@ -131,21 +128,9 @@ def deformable_attention(
         sampling_locations: (x, y), relative: a level spans [0, 1].
         attention_weights: They add up to 1 over levels and points.
     """
-    batch_size = len(value)
-    maps = value.permute(0, 2, 3, 1).flatten(0, 1)
-    level_maps = torch.split(maps, [height * width for height, width in level_shapes], dim=-1)
-    # grid_sample spans [-1, 1].
-    grids = (2 * sampling_locations - 1).to(value.dtype).transpose(1, 2).flatten(0, 1)
-    weights = attention_weights.to(value.dtype).transpose(1, 2).flatten(0, 1)
-    attended = torch.zeros((), dtype=value.dtype, device=value.device)
-    for level, (level_map, shape) in enumerate(zip(level_maps, level_shapes, strict=True)):
-        samples = F.grid_sample(
-            level_map.reshape(*level_map.shape[:2], *shape),
-            grids[:, :, level],
-            mode="bilinear",
-            padding_mode="zeros",
-            align_corners=False,
-        )
-        attended = attended + (samples * weights[:, None, :, level]).sum(-1)
-    # (B * M, E, Q) to (B, Q, M * E), E channels per head.
-    return attended.reshape(batch_size, -1, attended.shape[-1]).transpose(1, 2)
+    inputs = (value, sampling_locations, attention_weights)
+    needs_gradient = torch.is_grad_enabled() and any(each.requires_grad for each in inputs)
+    # The fast way is for inference on a CPU; exported graphs keep the well-known operator.
+    if needs_gradient or value.device.type != "cpu" or torch.compiler.is_compiling():
+        return sample_by_grid(value, level_shapes, sampling_locations, attention_weights)
+    return sample_by_bags(value, level_shapes, sampling_locations, attention_weights)

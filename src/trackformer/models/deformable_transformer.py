@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from trackformer.models.deformable_attention import DeformableAttention, LevelShapes
+from trackformer.models.deformable_attention import DeformableAttention
+from trackformer.models.deformable_sampling import LevelShapes
 from trackformer.models.settings import DeformableDetrSettings
 from trackformer.models.sublayers import Attention, FeedForward, Residual
 from trackformer.types import DecoderQueries, Memory
