@@ -51,9 +51,7 @@ def pairwise_intersection(
     return size[..., 0] * size[..., 1]
 
 
-def pairwise_iou(
-    first: Float[Tensor, "A 4"], second: Float[Tensor, "E 4"]
-) -> Float[Tensor, "A E"]:
+def pairwise_iou(first: Float[Tensor, "A 4"], second: Float[Tensor, "E 4"]) -> Float[Tensor, "A E"]:
     """Intersection over union of every pair of xyxy boxes, [0, 1]; 0 for empty boxes."""
     intersection = pairwise_intersection(first, second)
     union = area(first)[:, None] + area(second)[None] - intersection
@@ -84,7 +82,9 @@ def paired_giou(first: Float[Tensor, "A 4"], second: Float[Tensor, "A 4"]) -> Fl
 
 
 def sanitise(boxes: Float[Tensor, "*rows 4"]) -> Float[Tensor, "*rows 4"]:
-    """Relative cxcywh without NaN, infinity or negative sizes; gradients pass where nothing changes.
+    """Relative cxcywh without NaN, infinity or negative sizes.
+
+    Gradients pass where nothing changes.
 
     A diverging network must yield a bad cost, not an exception in the assignment.
     """
@@ -135,5 +135,3 @@ def _generalised(intersection: Tensor, union: Tensor, hull: Tensor) -> Tensor:
     """GIoU = IoU - (hull - union) / hull, defined as -1 .. 1 also for empty boxes."""
     iou = intersection / union.clamp(min=1e-12)
     return iou - (hull - union) / hull.clamp(min=1e-12)
-
-

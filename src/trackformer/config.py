@@ -69,7 +69,9 @@ def apply_overrides(content: Mapping[str, Any], overrides: Iterable[str]) -> dic
     for override in overrides:
         key, separator, text = override.partition("=")
         if not separator or not key:
-            raise ConfigError(f"expected key=value (a.b=value for nested settings), got {override!r}")
+            raise ConfigError(
+                f"expected key=value (a.b=value for nested settings), got {override!r}"
+            )
         try:
             value = yaml.safe_load(text)
         except yaml.YAMLError as error:
@@ -88,9 +90,9 @@ def _set_nested(content: dict[str, Any], path: list[str], value: Any) -> None:
 
 def _explain(problem: Any, settings_type: type[BaseModel]) -> str:
     """One pydantic problem as 'key: what, got'; unknown keys name the nearest valid one."""
-    location = ".".join(str(part) for part in problem["loc"])
+    valid, keys = _descend(settings_type, problem["loc"])
+    location = ".".join(keys)
     if problem["type"] == "extra_forbidden":
-        valid = _field_names_at(settings_type, problem["loc"][:-1])
         name = str(problem["loc"][-1])
         nearest = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
         hint = f"did you mean {nearest[0]!r}?" if nearest else f"valid: {', '.join(sorted(valid))}"
@@ -101,19 +103,40 @@ def _explain(problem: Any, settings_type: type[BaseModel]) -> str:
     return f"{location + ': ' if location else ''}{message}, got {problem['input']!r}"
 
 
-def _field_names_at(settings_type: type[BaseModel], location: tuple[Any, ...]) -> set[str]:
-    """Names of the settings that are valid at a nested place, over all variants of a union."""
+def _descend(
+    settings_type: type[BaseModel], location: tuple[Any, ...]
+) -> tuple[set[str], list[str]]:
+    """Valid names beside the last part of a problem's location, and its keys as a user wrote them.
+
+    pydantic's location also holds the tag of the chosen variant of a union, which no key has.
+    """
     types: set[type[BaseModel]] = {settings_type}
+    keys: list[str] = []
+    names: set[str] = set()
     for part in location:
-        if isinstance(part, str):
-            inner = {
-                found
-                for kind in types
-                if part in kind.model_fields
-                for found in _settings_types_in(kind.model_fields[part].annotation)
-            }
-            types = inner or types
-    return {name for kind in types for name in kind.model_fields}
+        tagged = {kind for kind in types if _has_tag(kind, part)}
+        if tagged:
+            types = tagged
+            continue
+        keys.append(str(part))
+        names = {name for kind in types for name in kind.model_fields}
+        inner = {
+            found
+            for kind in types
+            if part in kind.model_fields
+            for found in _settings_types_in(kind.model_fields[part].annotation)
+        }
+        types = inner or types
+    return names, keys
+
+
+def _has_tag(kind: type[BaseModel], part: Any) -> bool:
+    """True for the variant of a union whose `kind` setting has this value."""
+    return (
+        isinstance(part, str)
+        and "kind" in kind.model_fields
+        and (kind.model_fields["kind"].default == part)
+    )
 
 
 def _settings_types_in(annotation: Any) -> set[type[BaseModel]]:

@@ -1,9 +1,9 @@
 """What can go wrong for a user, and under which name.
 
-    TrackFormerError        one line for the user: what, where, what was expected
-    ├── ConfigError         a setting is unknown, of the wrong type or out of range
-    ├── DataError           a video, frame, annotation or result file cannot be used
-    └── CheckpointError     a file of weights cannot be read or belongs to another model
+TrackFormerError        one line for the user: what, where, what was expected
+├── ConfigError         a setting is unknown, of the wrong type or out of range
+├── DataError           a video, frame, annotation or result file cannot be used
+└── CheckpointError     a file of weights cannot be read or belongs to another model
 """
 
 

@@ -25,15 +25,11 @@ def input_size(image_size: tuple[int, int], settings: InputSettings) -> tuple[in
     if settings.area is not None:
         scale = math.sqrt(settings.area / (height * width))
     else:
-        assert settings.shorter_side is not None
-        shorter, longer = sorted(image_size)
-        scale = settings.shorter_side / shorter
-        if settings.longest_side is not None and longer * scale > settings.longest_side:
-            scale = settings.longest_side / longer
+        scale = _shorter_side(image_size, settings) / min(image_size)
     step = settings.multiple_of
     if step == 1:
         # Truncation as in the published DETR, whose sizes the checkpoints were trained with.
-        return int(height * scale + 1e-6), int(width * scale + 1e-6)
+        return max(1, int(height * scale + 1e-6)), max(1, int(width * scale + 1e-6))
     return (
         max(step, round(height * scale / step) * step),
         max(step, round(width * scale / step) * step),
@@ -58,3 +54,14 @@ def normalise(
     mean = 255 * torch.tensor(settings.mean, device=device)
     std = 255 * torch.tensor(settings.std, device=device)
     return ((image.float() - mean) / std).permute(2, 0, 1)
+
+
+def _shorter_side(image_size: tuple[int, int], settings: InputSettings) -> int:
+    """The shorter side, less where the longer one would exceed its limit; rounded as in DETR."""
+    assert settings.shorter_side is not None
+    shorter, longer = sorted(image_size)
+    if settings.longest_side is None:
+        return settings.shorter_side
+    if longer * settings.shorter_side <= settings.longest_side * shorter:
+        return settings.shorter_side
+    return max(1, round(settings.longest_side * shorter / longer))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 NO_OBJECT: Final = -1
 """`target_index` of a query that must predict background."""
 PADDING: Final = -2
-"""`target_index` of a row that takes no part in the loss: padding, or a query in an ignore region."""
+"""`target_index` of a row without loss: padding, or a query in an ignore region."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -273,5 +273,3 @@ def predictions_of(output: ModelOutput, image_index: int = 0) -> Predictions:
     return Predictions(
         scores, labels, output.boxes[-1, image_index].float(), output.embeddings[image_index]
     )
-
-

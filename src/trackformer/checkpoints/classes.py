@@ -19,6 +19,7 @@ def with_classes(model: TrackFormer, class_names: Sequence[str]) -> TrackFormer:
     if tuple(class_names) == model.settings.class_names:
         return model
     changed = build_model(model.settings.model_copy(update={"class_names": tuple(class_names)}))
+    heads = _class_heads(model)
     old_names = list(model.settings.class_names)
     pairs = [
         (new, old_names.index(name)) for new, name in enumerate(class_names) if name in old_names
@@ -27,11 +28,20 @@ def with_classes(model: TrackFormer, class_names: Sequence[str]) -> TrackFormer:
     with torch.no_grad():
         for name, tensor in changed.state_dict().items():
             old = old_state[name]
-            if old.shape == tensor.shape:
+            if name not in heads:
                 tensor.copy_(old)
-            else:
-                for new_row, old_row in pairs:
-                    tensor[new_row] = old[old_row]
-                if len(old) == len(old_names) + 1:  # the no-object class comes last
-                    tensor[-1] = old[-1]
+                continue
+            for new_row, old_row in pairs:
+                tensor[new_row] = old[old_row]
+            if len(old) == len(old_names) + 1:  # the no-object class comes last
+                tensor[-1] = old[-1]
     return changed.train(model.training)
+
+
+def _class_heads(model: TrackFormer) -> set[str]:
+    """Names of the tensors with one row per class: those that another class would change."""
+    one_more = (*model.settings.class_names, "one more")
+    larger = build_model(model.settings.model_copy(update={"class_names": one_more})).state_dict()
+    return {
+        name for name, tensor in model.state_dict().items() if larger[name].shape != tensor.shape
+    }

@@ -23,8 +23,8 @@ from trackformer.data.transforms import (
     whole_frame_crop,
 )
 from trackformer.errors import DataError
-from trackformer.preprocessing import normalise
 from trackformer.input_settings import InputSettings
+from trackformer.preprocessing import normalise
 from trackformer.types import Clip, Images, Target
 
 
@@ -49,9 +49,11 @@ class ClipDataset(Dataset[Clip]):
         input_settings: How the model wants its pixels normalised.
         seed: Of all random draws.
         num_batches: Length of the data set.
+        same_length: So many batches in a row have clips of the same length: those of one step in
+            as many processes, which must make the same number of passes.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what to draw, how, from which seed, for how many processes
         self,
         sources: Sequence[tuple[AnnotatedData, float]],
         batch_size: int,
@@ -59,6 +61,7 @@ class ClipDataset(Dataset[Clip]):
         input_settings: InputSettings,
         seed: int,
         num_batches: int,
+        same_length: int = 1,
     ) -> None:
         self._sequences = [data.sequences for data, _ in sources]
         self._weights = np.array([weight for _, weight in sources]) / sum(
@@ -74,14 +77,18 @@ class ClipDataset(Dataset[Clip]):
         self._input = input_settings
         self._seed = seed
         self._num_batches = num_batches
+        self._same_length = same_length
 
     def __len__(self) -> int:
         return self._num_batches
 
     def __getitem__(self, index: int) -> Clip:
         """Batch number `index`."""
-        random = np.random.default_rng([self._seed, index])
-        length = int(random.integers(self._settings.length[0], self._settings.length[1] + 1))
+        first_of_step = index - index % self._same_length
+        shortest, longest = self._settings.length
+        shared = np.random.default_rng([self._seed, first_of_step])
+        length = int(shared.integers(shortest, longest + 1))
+        random = shared if index == first_of_step else np.random.default_rng([self._seed, index])
         return collate([self._draw(length, random) for _ in range(self._batch_size)])
 
     def _draw(self, length: int, random: np.random.Generator) -> ClipSample:
@@ -178,19 +185,20 @@ def _draw_crops(
     is_mirrored = bool(random.random() < settings.flip_rate)
     window_width, window_height = whole.width / zoom, whole.height / zoom
     # The window lies inside the image where it fits, and covers it where it does not.
-    left = random.uniform(*sorted((0.0, width - window_width)))
-    top = random.uniform(*sorted((0.0, height - window_height)))
+    left = random.uniform(min(0.0, width - window_width), max(0.0, width - window_width))
+    top = random.uniform(min(0.0, height - window_height), max(0.0, height - window_height))
     first = Crop(left, top, window_width, window_height, is_mirrored)
     reach = settings.camera_jitter if is_video else settings.still_motion
     if is_video:
         steps = random.uniform(-reach, reach, size=(length - 1, 2)).cumsum(axis=0)
-        growths = np.ones(length - 1)
+        growths = [1.0] * (length - 1)
     else:
         # Even motion with some shake, so that velocities mean something.
         drift, shake = random.uniform(-reach, reach, size=2), reach / 10
         even = np.arange(1, length)[:, None] * drift
         steps = even + random.uniform(-shake, shake, size=(length - 1, 2))
-        growths = (1 + random.uniform(-reach, reach) / 2) ** np.arange(1, length)
+        growth = 1 + random.uniform(-reach, reach) / 2
+        growths = [growth**i for i in range(1, length)]
     return [first] + [
         replace(
             first,
@@ -209,4 +217,4 @@ def _read_image(path: Path | None) -> np.ndarray:
     pixels = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
     if pixels is None:
         raise DataError(f"{path}: expected a readable image")
-    return pixels
+    return np.asarray(pixels)

@@ -36,7 +36,9 @@ def whole_frame_crop(image_size: tuple[int, int], canvas: tuple[int, int]) -> Cr
     height, width = image_size
     scale = max(height / canvas[0], width / canvas[1])
     window_height, window_width = canvas[0] * scale, canvas[1] * scale
-    return Crop((width - window_width) / 2, (height - window_height) / 2, window_width, window_height)
+    return Crop(
+        (width - window_width) / 2, (height - window_height) / 2, window_width, window_height
+    )
 
 
 def crop_image(

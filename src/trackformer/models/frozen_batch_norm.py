@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -60,7 +62,7 @@ def fold_batch_norms(network: nn.Module) -> None:
     """
     for module in list(network.modules()):
         children = list(module.named_children())
-        for (_, convolution), (name, norm) in zip(children, children[1:], strict=False):
+        for (_, convolution), (name, norm) in itertools.pairwise(children):
             if isinstance(convolution, nn.Conv2d) and isinstance(norm, FrozenBatchNorm2d):
                 scale = norm.weight / (norm.running_var + norm.eps).sqrt()
                 shift = norm.bias - norm.running_mean * scale

@@ -2,8 +2,8 @@
 
 The four share one decoder interface, so track queries go in front of their selected object queries
 without any change to the library. We call their sub-modules one by one (backbone, encoder, query
-selection, decoder) instead of hooking their `forward`: copies, export and a second decoder pass over
-the same memory then simply work.
+selection, decoder) instead of hooking their `forward`: copies, export and a second decoder pass
+over the same memory then simply work.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -22,6 +23,8 @@ from trackformer.types import DecoderOutput, DecoderQueries, Images, Memory, Pro
 
 HIDDEN = -1e4
 """Added to attention logits of padded rows: zero after softmax, also in half precision."""
+STRIDE = 32
+"""Of the coarsest map: these networks add upsampled maps, so sides must be multiples of it."""
 
 
 class HuggingFaceDetector(nn.Module):
@@ -44,12 +47,13 @@ class HuggingFaceDetector(nn.Module):
 
     def encode(self, images: Images) -> Memory:
         """Backbone, hybrid encoder, and the flattened levels the decoder reads."""
-        maps = self._encoder_maps(images.pixels.contiguous(memory_format=torch.channels_last))
+        pixels = _padded_to_stride(images.pixels)
+        maps = self._encoder_maps(pixels.contiguous(memory_format=torch.channels_last))
         projections = self.network.decoder_input_proj
         levels = [
             projection(maps[min(i, len(maps) - 1)]) for i, projection in enumerate(projections)
         ]
-        canvas = images.image_sizes.new_tensor(images.pixels.shape[-2:])
+        canvas = images.image_sizes.new_tensor(pixels.shape[-2:])
         ratios = (images.image_sizes / canvas).flip(-1)
         level_shapes = tuple((level.shape[-2], level.shape[-1]) for level in levels)
         return Memory(
@@ -86,7 +90,7 @@ class HuggingFaceDetector(nn.Module):
         )
 
     def decode(self, memory: Memory, queries: DecoderQueries) -> DecoderOutput:
-        """transformers' own decoder over any number of queries."""
+        """Transformers' own decoder over any number of queries."""
         ratio = _canvas_ratio(memory)
         shapes = torch.tensor(memory.level_shapes, device=memory.tokens.device)
         starts = torch.cat([shapes.new_zeros(1), shapes.prod(1).cumsum(0)[:-1]])
@@ -120,7 +124,7 @@ class HuggingFaceDetector(nn.Module):
 
 
 def _build_network(settings: HuggingFaceSettings, num_classes: int) -> Any:
-    """The `...Model` of transformers with its prediction heads, in float32, randomly initialised."""
+    """The `...Model` of transformers with its prediction heads, randomly initialised."""
     ensure_torchvision()  # before transformers' modelling code, which imports torchvision
     from transformers import AutoConfig, AutoModelForObjectDetection
 
@@ -144,6 +148,11 @@ def _build_network(settings: HuggingFaceSettings, num_classes: int) -> Any:
     if settings.batch_norm == "folded":
         fold_batch_norms(network)
     return network
+
+
+def _padded_to_stride(pixels: Float[Tensor, "B 3 _ _"]) -> Float[Tensor, "B 3 H W"]:
+    height, width = pixels.shape[-2:]
+    return F.pad(pixels, (0, -width % STRIDE, 0, -height % STRIDE))
 
 
 def _canvas_ratio(memory: Memory) -> Float[Tensor, "B 1 4"]:

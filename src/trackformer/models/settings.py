@@ -77,7 +77,7 @@ class HuggingFaceSettings(Settings):
 
     kind: Literal["hugging_face"] = "hugging_face"
     model_type: Literal["rt_detr", "rt_detr_v2", "d_fine", "deimv2"]
-    config: dict[str, Any] = {}
+    config: dict[str, Any] = Field(default={})
     """transformers' own configuration of that model type; absent keys keep its defaults."""
     num_queries: PositiveInt = 100
     encoder_projection: bool = True
@@ -103,5 +103,5 @@ class ModelSettings(Settings):
     input: InputSettings = InputSettings(shorter_side=800, longest_side=1333)
     carry_projection: bool = False
     """A learned projection and type embedding on carried embeddings; starts as the identity."""
-    tracker: dict[str, Any] = {}
+    tracker: dict[str, Any] = Field(default={})
     """Tracker settings that suit these weights (see `TrackerSettings`); absent keys: defaults."""

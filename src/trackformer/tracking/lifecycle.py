@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from trackformer.boxes import cxcywh_to_xyxy, non_maximum_suppression
+from trackformer.boxes import cxcywh_to_xyxy, non_maximum_suppression, pairwise_iou
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.types import Predictions, TrackQueries
 
@@ -131,12 +131,14 @@ def _born(
     num_tracks = len(is_seen)
     is_born = scores[num_tracks:] > settings.birth_score
     if settings.birth_nms_iou is not None:
-        rows = torch.nonzero(torch.cat([is_seen, is_born]))[:, 0]
-        # Tracks count as certain: a new object never displaces a known one.
-        rank = torch.where(rows < num_tracks, torch.inf, scores[rows])
-        stays = non_maximum_suppression(cxcywh_to_xyxy(boxes[rows]), rank, settings.birth_nms_iou)
-        is_new = rows >= num_tracks
-        is_born[rows[is_new] - num_tracks] = stays[is_new]
+        # First the tracks, which never suppress each other here, then births among themselves.
+        seen = cxcywh_to_xyxy(boxes[:num_tracks][is_seen])
+        found = cxcywh_to_xyxy(boxes[num_tracks:])
+        is_born &= ~(pairwise_iou(found, seen) > settings.birth_nms_iou).any(1)
+        rows = torch.nonzero(is_born)[:, 0]
+        is_born[rows] = non_maximum_suppression(
+            found[rows], scores[num_tracks:][rows], settings.birth_nms_iou
+        )
     return is_born
 
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Shaped, UInt8
 from torch import Tensor
 
 from trackformer.boxes import non_maximum_suppression, to_pixels_xyxy
 from trackformer.config import settings_from
 from trackformer.errors import DataError
-from trackformer.preprocessing import input_size, normalise, resize
 from trackformer.models.trackformer import TrackFormer
+from trackformer.preprocessing import input_size, normalise, resize
 from trackformer.tracking.lifecycle import Tracks, advance, as_track_queries, no_tracks
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
 from trackformer.types import Detections, Images, TrackedObjects, predictions_of
 
-FrameLike = UInt8[np.ndarray, "H W 3"] | UInt8[Tensor, "H W 3"]
+FrameLike = Shaped[np.ndarray, "..."] | Shaped[Tensor, "..."]
+"""Height x width x 3, uint8, RGB; `as_pixels` says so to whoever passes something else."""
 
 
 class Tracker:
@@ -78,7 +79,7 @@ class ObjectDetector:
     """Detects objects in single frames: a tracker without memory."""
 
     model: TrackFormer
-    settings: DetectSettings = DetectSettings()
+    settings: DetectSettings = field(default_factory=DetectSettings)
 
     def detect(self, frame: FrameLike, frame_index: int = 0) -> Detections:
         """Objects of one frame (height x width x 3, uint8, RGB), best first, in its pixels."""
@@ -110,18 +111,16 @@ def as_pixels(frame: FrameLike) -> UInt8[np.ndarray, "H W 3"]:
     Raises:
         DataError: Another shape or type than height x width x 3, uint8.
     """
-    pixels = frame.cpu().numpy() if isinstance(frame, Tensor) else np.asarray(frame)
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
+    is_uint8 = frame.dtype in (torch.uint8, np.uint8)
+    if not is_uint8 or frame.ndim != 3 or frame.shape[2] != 3 or 0 in frame.shape:
         raise DataError(
             "frame: expected height x width x 3 RGB pixels of type uint8, "
-            f"got shape {tuple(pixels.shape)} of type {pixels.dtype}"
+            f"got shape {tuple(frame.shape)} of type {frame.dtype}"
         )
-    return pixels
+    return frame.cpu().numpy() if isinstance(frame, Tensor) else np.asarray(frame)
 
 
-def prepare(
-    model: TrackFormer, pixels: UInt8[np.ndarray, "H W 3"], device: torch.device
-) -> Images:
+def prepare(model: TrackFormer, pixels: UInt8[np.ndarray, "H W 3"], device: torch.device) -> Images:
     """Resize and normalise one frame as the model wants it."""
     settings = model.settings.input
     height, width = pixels.shape[:2]

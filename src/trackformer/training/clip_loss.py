@@ -80,7 +80,7 @@ def clip_loss(
         is_trained = frame >= first_trained
         queries, index = _asked(carried, targets, motions)
         # Without gradient, earlier frames are a given for this step (the paper's two frames).
-        with torch.set_grad_enabled(is_trained):
+        with torch.set_grad_enabled(is_trained or settings.track_queries.carry_gradient):
             output = model(images, queries)
         target_index = match(output, targets, index, settings.matching)
         if is_trained:
@@ -110,7 +110,7 @@ def _asked(
     return as_batch(carried, motions), carried_targets(carried, targets)
 
 
-def _hand_over(  # noqa: PLR0913 - the frame's question, answer, truth, and how to vary it
+def _hand_over(
     before: list[CarriedObjects] | None,
     output: ModelOutput,
     target_index: Int[Tensor, "B Q"],
@@ -211,7 +211,7 @@ def _num_objects(
     output: ModelOutput,
     mean_over_processes: Callable[[Tensor], Tensor],
 ) -> float:
-    """Objects in the batch, averaged over processes, so that many small batches equal a large one."""
+    """Objects in the batch, averaged over processes: many small batches equal a large one."""
     count = sum(len(target.labels) for target in targets)
     mean = mean_over_processes(torch.tensor(float(count), device=output.boxes.device))
     return max(float(mean), 1.0)

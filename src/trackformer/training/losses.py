@@ -32,7 +32,7 @@ class SetLosses:
         )
 
 
-def set_prediction_loss(  # noqa: PLR0913 - predictions, targets, their assignment, the weights
+def set_prediction_loss(
     class_logits: Float[Tensor, "D B Q K"],
     boxes: Float[Tensor, "D B Q 4"],
     target_index: Int[Tensor, "D B Q"],
@@ -130,9 +130,7 @@ def _sigmoid_loss(
     return (loss * (target_index != PADDING).unsqueeze(-1)).sum()
 
 
-def _paired_iou(
-    first: Float[Tensor, "A 4"], second: Float[Tensor, "A 4"]
-) -> Float[Tensor, " A"]:
+def _paired_iou(first: Float[Tensor, "A 4"], second: Float[Tensor, "A 4"]) -> Float[Tensor, " A"]:
     first_xyxy, second_xyxy = cxcywh_to_xyxy(first), cxcywh_to_xyxy(second)
     low = torch.maximum(first_xyxy[:, :2], second_xyxy[:, :2])
     high = torch.minimum(first_xyxy[:, 2:], second_xyxy[:, 2:])

@@ -117,11 +117,7 @@ def matching_cost(
         class_cost = (object_loss - background_loss)[:, target.labels]
     l1_cost = torch.cdist(boxes, target.boxes.to(boxes.dtype), p=1)
     giou = pairwise_giou(cxcywh_to_xyxy(boxes), cxcywh_to_xyxy(target.boxes.to(boxes.dtype)))
-    cost = (
-        settings.class_cost * class_cost
-        + settings.l1_cost * l1_cost
-        - settings.giou_cost * giou
-    )
+    cost = settings.class_cost * class_cost + settings.l1_cost * l1_cost - settings.giou_cost * giou
     # A diverging network gives NaN logits; a large finite cost keeps the assignment defined.
     return torch.nan_to_num(cost, nan=1e6, posinf=1e6, neginf=-1e6)
 

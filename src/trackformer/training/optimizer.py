@@ -23,7 +23,7 @@ def build_optimizer(model: nn.Module, settings: OptimizerSettings) -> torch.opti
     for name, parameter in model.named_parameters():
         scale = _scale(name, settings)
         if scale == 0:
-            parameter.requires_grad_(requires_grad=False)
+            parameter.requires_grad_(False)  # noqa: FBT003 - torch's own signature
         if not parameter.requires_grad:
             continue
         decay = settings.weight_decay if parameter.ndim > 1 else 0.0

@@ -45,4 +45,6 @@ def load_state(path: Path) -> RunState:
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: no such checkpoint to resume from") from error
     except (OSError, RuntimeError, TypeError, pickle.UnpicklingError, EOFError) as error:
-        raise CheckpointError(f"{path}: expected a checkpoint of a training run: {error}") from error
+        raise CheckpointError(
+            f"{path}: expected a checkpoint of a training run: {error}"
+        ) from error

@@ -55,13 +55,14 @@ class TrackQuerySettings(Settings):
     patience: NonNegativeInt = 0
     """Frames for which the query of an object that is gone is still asked, as background."""
     motion: tuple[Rate, Rate] = (0.0, 0.0)
-    """Range from which the share of the last displacement is drawn that moves reference boxes on."""
+    """Range of the share of the last displacement by which reference boxes move on."""
     motion_rate: Rate = 1.0
     """Share of clips with moving reference boxes."""
     carry_gradient: bool = False
     """Let the loss of a frame train the embeddings carried from the frames before."""
     loss_frames: Literal["last", "all"] = "last"
-    """Which frames of a clip are trained; last: the others run without gradient (the paper)."""
+    """Which frames of a clip have a loss; last: as in the paper, where the others run without
+    gradient, too, unless `carry_gradient` is set."""
 
 
 class OptimizerSettings(Settings):

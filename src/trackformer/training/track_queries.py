@@ -98,14 +98,17 @@ def augment(
     """Drop track queries and add false positives (Meinhardt et al. 2022, section 3.3).
 
     Every track query is dropped with `drop_rate` on its own, so that its object is found anew.
-    False positives are unmatched outputs of the frame, near ones with the higher probability:
-    they stand for what the tracker wrongly believes, and must be answered with background.
+    False positives are unmatched object queries of the frame, near ones with the higher
+    probability: they stand for what the tracker wrongly believes, and must be answered with
+    background. Unmatched track queries are none: their objects may come back.
     """
     num_tracks = len(carried.track_ids)
     stays = _uniform(num_tracks, generator) >= settings.drop_rate
     wanted = int((_uniform(num_tracks, generator) < settings.false_positive_rate).sum())
     boxes = sanitise(output.boxes[-1, image_index].detach().float())
-    free = torch.nonzero((target_index == NO_OBJECT) & ~output.is_padding[image_index])[:, 0]
+    is_free = (target_index == NO_OBJECT) & ~output.is_padding[image_index]
+    is_free[: output.num_track_queries] = False
+    free = torch.nonzero(is_free)[:, 0]
     chosen = _near_ones(boxes[free], carried.boxes, wanted, generator)
     false = free[chosen.to(free.device)]
     keep = torch.nonzero(stays)[:, 0].to(boxes.device)
@@ -123,9 +126,7 @@ def augment(
     )
 
 
-def as_batch(
-    carried: Sequence[CarriedObjects], motions: Float[Tensor, " B"]
-) -> TrackQueries:
+def as_batch(carried: Sequence[CarriedObjects], motions: Float[Tensor, " B"]) -> TrackQueries:
     """Ragged rows as one padded batch; boxes moved on by each image's share of the displacement."""
     most = max(len(rows.track_ids) for rows in carried)
     size = carried[0].embeddings.shape[-1]
@@ -180,4 +181,3 @@ def _near_ones(
 
 def _uniform(count: int, generator: torch.Generator) -> Float[Tensor, " _"]:
     return torch.rand(count, generator=generator)
-

@@ -1,0 +1,172 @@
+"""What a training run consists of, built from its settings."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader, Dataset, Subset
+
+from trackformer.checkpoints.classes import with_classes
+from trackformer.checkpoints.load import load_model
+from trackformer.data.annotations import AnnotatedData
+from trackformer.data.clips import ClipDataset
+from trackformer.data.read import read_annotations
+from trackformer.errors import ConfigError
+from trackformer.models.build import build_model
+from trackformer.models.trackformer import TrackFormer
+from trackformer.training.clip_loss import ClipLoss, ClipLossSettings, clip_loss
+from trackformer.training.optimizer import build_optimizer, build_schedule
+from trackformer.training.settings import TrainingSettings
+from trackformer.types import Clip
+
+
+class ClipTrainer(nn.Module):
+    """A model and its loss as one module, so that one forward pass is one step in any wrapper."""
+
+    def __init__(self, model: TrackFormer, settings: ClipLossSettings) -> None:
+        super().__init__()
+        self.model = model
+        self.settings = settings
+        self.mean_over_processes = _identity
+
+    def forward(self, clip: Clip, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        """The clip's loss and its parts."""
+        loss: ClipLoss = clip_loss(
+            self.model, clip, self.settings, generator, self.mean_over_processes
+        )
+        return loss.total, loss.terms
+
+
+@dataclass(slots=True)
+class Run:
+    """The objects of a run; `step` and `best_score` are all that is not in one of them."""
+
+    settings: TrainingSettings
+    accelerator: Accelerator
+    model: TrackFormer
+    averaged: AveragedModel | None
+    trainer: nn.Module
+    optimizer: Any
+    schedule: Any
+    validation: AnnotatedData | None
+    step: int = 0
+    best_score: float | None = None
+    stop_requested: bool = field(default=False)
+
+
+def build_run(settings: TrainingSettings) -> Run:
+    """The model, optimizer, schedule and average of a run at step 0.
+
+    Raises:
+        ConfigError, CheckpointError, DataError: The settings do not fit each other, or what they
+            name cannot be read.
+    """
+    accelerator = Accelerator(
+        mixed_precision=settings.precision,
+        # A batch without any track query leaves the carry projection unused.
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+    )
+    torch.manual_seed(settings.seed)
+    model = _initial_model(settings).train().to(accelerator.device)
+    _check_loss(model, settings)
+    optimizer = build_optimizer(model, settings.optimizer)
+    schedule = build_schedule(optimizer, settings.optimizer)
+    decay = settings.optimizer.ema_decay
+    averaged = None
+    if decay > 0:
+        average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+        averaged = AveragedModel(model, multi_avg_fn=average, use_buffers=True)
+    trainer = ClipTrainer(
+        model, ClipLossSettings(settings.track_queries, settings.matching, settings.loss)
+    )
+    if accelerator.num_processes > 1:
+        trainer.mean_over_processes = lambda count: accelerator.reduce(count, reduction="mean")
+    prepared, optimizer = accelerator.prepare(trainer, optimizer)
+    validation = None
+    if settings.validation is not None:
+        validation = read_annotations(settings.validation.path)
+    return Run(settings, accelerator, model, averaged, prepared, optimizer, schedule, validation)
+
+
+def _initial_model(settings: TrainingSettings) -> TrackFormer:
+    changes: dict[str, Any] = {"tracker": settings.tracker.model_dump()}
+    if settings.input is not None:
+        changes["input"] = settings.input
+    if settings.initial is not None:
+        model = with_classes(load_model(settings.initial), settings.class_names)
+    else:
+        assert settings.model is not None
+        model = build_model(settings.model.model_copy(update={"class_names": settings.class_names}))
+    model.settings = model.settings.model_copy(update=changes)
+    return model
+
+
+def _check_loss(model: TrackFormer, settings: TrainingSettings) -> None:
+    wants_softmax = settings.loss.classification == "cross_entropy"
+    has_softmax = bool(model.detector.has_no_object_class)
+    if wants_softmax != has_softmax:
+        kind = "softmax with a no-object class" if has_softmax else "one sigmoid per class"
+        fitting = "cross_entropy" if has_softmax else "focal or mal"
+        raise ConfigError(
+            f"loss.classification: the model has {kind}, expected {fitting}, "
+            f"got {settings.loss.classification!r}"
+        )
+
+
+def build_loader(sources: list[tuple[AnnotatedData, float]], run: Run) -> DataLoader[Clip]:
+    """This process' batches from the current step on: batch i goes to process i mod processes."""
+    settings = run.settings
+    processes = run.accelerator.num_processes
+    batches: Dataset[Clip] = ClipDataset(
+        sources,
+        settings.batch_size,
+        settings.clips,
+        run.model.settings.input,
+        settings.seed,
+        settings.optimizer.steps * processes,
+        same_length=processes,
+    )
+    first = run.step * processes + run.accelerator.process_index
+    mine = range(first, settings.optimizer.steps * processes, processes)
+    return DataLoader(
+        Subset(batches, mine),
+        batch_size=None,
+        num_workers=settings.workers,
+        persistent_workers=False,
+        prefetch_factor=2 if settings.workers else None,
+        worker_init_fn=_quiet_worker,
+    )
+
+
+def check_model_is_named(settings: TrainingSettings) -> None:
+    """Refuse settings with both or neither of `model` and `initial`."""
+    if (settings.model is None) == (settings.initial is None):
+        got = "neither" if settings.model is None else "both"
+        raise ConfigError(f"expected exactly one of the settings model and initial, got {got}")
+
+
+def check_classes(sources: list[tuple[AnnotatedData, float]], settings: TrainingSettings) -> None:
+    """Refuse data with other classes than those to train."""
+    for (data, _), source in zip(sources, settings.sources, strict=True):
+        if data.class_names != settings.class_names:
+            raise ConfigError(
+                f"{source.path}: has classes {', '.join(data.class_names)}; "
+                f"class_names are {', '.join(settings.class_names)}"
+            )
+
+
+def _quiet_worker(_index: int) -> None:
+    """Workers leave Ctrl-C to the main process, and leave the cores to it, too."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+
+
+def _identity(count: Tensor) -> Tensor:
+    return count
