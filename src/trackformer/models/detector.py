@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from trackformer.types import DecoderOutput, DecoderQueries, Images, Memory
+from trackformer.types import DecoderOutput, DecoderQueries, FrameFeatures, Images, Memory
 
 
+@runtime_checkable
+@runtime_checkable
 class Detector(Protocol):
     """A DETR-like detector. It knows nothing of tracks, targets or files."""
 
@@ -15,8 +17,12 @@ class Detector(Protocol):
     has_no_object_class: bool
     """True: softmax with a last 'no object' logit. False: one sigmoid per class."""
 
-    def encode(self, images: Images) -> Memory:
-        """Everything that depends on the pixels alone; computed once per frame."""
+    def encode(self, images: Images, previous: FrameFeatures | None = None, /) -> Memory:
+        """Everything that depends on the pixels alone; computed once per frame.
+
+        A detector that looks at two frames fills `Memory.frame`, and takes it as `previous` with
+        the next frame; without it, a frame stands in for the one before. Others ignore it.
+        """
         ...
 
     def object_queries(self, memory: Memory) -> DecoderQueries:

@@ -1,0 +1,78 @@
+"""Records: padding is at the right and bottom, and public results reach other libraries."""
+
+import pytest
+import torch
+from torch import tensor
+
+from trackformer.types import Clip, Images, Target, TrackedObjects
+
+
+def tracked(names=("person", "dog")) -> TrackedObjects:
+    return TrackedObjects(
+        track_ids=tensor([7, 9]),
+        boxes_xyxy=tensor([[0.0, 0.0, 2.0, 2.0], [1.0, 1.0, 3.0, 3.0]]),
+        scores=tensor([0.9, 0.8]),
+        labels=tensor([1, 0]),
+        frame_index=3,
+        class_names=names,
+    )
+
+
+def test_images_are_padded_right_and_bottom():
+    images = Images.from_list([torch.ones(3, 2, 3), torch.ones(3, 3, 1)])
+    assert images.pixels.shape == (2, 3, 3, 3)
+    assert images.image_sizes.tolist() == [[2, 3], [3, 1]]
+    assert images.is_padding[0].tolist() == [[False] * 3, [False] * 3, [True] * 3]
+    assert images.is_padding[1].tolist() == [[False, True, True]] * 3
+
+
+def test_padding_is_black():
+    images = Images.from_list([torch.ones(3, 2, 3), torch.ones(3, 3, 1)])
+    assert torch.equal(images.pixels[:, 0] == 0, images.is_padding)
+
+
+def test_the_common_size_is_a_multiple():
+    images = Images.from_list([torch.ones(3, 33, 64)], multiple_of=32)
+    assert images.pixels.shape == (1, 3, 64, 64)
+    assert images.image_sizes.tolist() == [[33, 64]]
+
+
+def test_supervision_gets_identities_and_class_names():
+    detections = tracked().to_supervision()
+    assert detections.tracker_id.tolist() == [7, 9]
+    assert detections.data["class_name"].tolist() == ["dog", "person"]
+    assert detections.xyxy.tolist() == [[0, 0, 2, 2], [1, 1, 3, 3]]
+    assert detections.confidence.tolist() == pytest.approx([0.9, 0.8])
+
+
+def test_supervision_gets_an_empty_frame():
+    nothing = TrackedObjects(
+        tensor([], dtype=torch.long), torch.zeros(0, 4), tensor([]), tensor([], dtype=torch.long), 0
+    )
+    assert len(nothing) == 0
+    assert len(nothing.to_supervision()) == 0
+
+
+def test_selecting_objects_keeps_ignore_regions_and_masks_in_step():
+    target = Target(
+        boxes=torch.rand(3, 4),
+        labels=tensor([0, 1, 2]),
+        track_ids=tensor([5, 6, 7]),
+        visibility=torch.ones(3),
+        ignore_boxes=torch.rand(2, 4),
+        masks=torch.eye(3, dtype=torch.bool)[:, None],
+    )
+    chosen = target.select(tensor([True, False, True]))
+    assert chosen.track_ids.tolist() == [5, 7]
+    assert len(chosen.ignore_boxes) == 2
+    assert chosen.masks[1].tolist() == [[False, False, True]]
+
+
+def test_a_clip_moves_as_a_whole():
+    images = Images.from_list([torch.ones(3, 2, 2)])
+    none = torch.zeros(0, 4)
+    empty = tensor([], dtype=torch.long)
+    target = Target(none, empty, empty, torch.zeros(0), none)
+    moved = Clip((images, images), ((target,), (target,))).to("meta")
+    assert {str(part.pixels.device) for part in moved.images} == {"meta"}
+    assert moved.targets[1][0].ignore_boxes.device.type == "meta"
