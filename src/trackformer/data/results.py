@@ -33,3 +33,13 @@ def result_of(objects: trackformer.types.TrackedObjects) -> ResultFrame:
         boxes_xyxy=objects.boxes_xyxy.double().cpu().numpy(),
         scores=objects.scores.double().cpu().numpy(),
     )
+
+
+def result_of_detections(detections: trackformer.types.Detections) -> ResultFrame:
+    """A detector's answer as numpy arrays on the CPU; every id is -1."""
+    return ResultFrame(
+        frame_index=detections.frame_index,
+        track_ids=np.full(len(detections), -1),
+        boxes_xyxy=detections.boxes_xyxy.double().cpu().numpy(),
+        scores=detections.scores.double().cpu().numpy(),
+    )

@@ -21,15 +21,15 @@ class TrackerSettings(Settings):
     reid_score: Score = 0.45
     """A track not seen in the last frame comes back above this score."""
     patience: NonNegativeInt = 8
-    """Frames a lost track's query is still asked before the track is given up."""
+    """Frames (0 or more) a lost track's query is still asked before the track is given up."""
     track_nms_iou: Score | None = 0.8
     """Of two tracks overlapping more than this, the lower-scoring one is lost; null: off."""
     birth_nms_iou: Score | None = 0.6
     """No track is born that overlaps a track or a better birth more than this; null: off."""
     motion: Annotated[float, Field(ge=0, le=1)] = 0.8
-    """Share of a track's last displacement by which its reference box moves on; 0: off."""
+    """Share, [0, 1], of a track's last displacement by which its reference box moves on; 0: off."""
     max_tracks: Annotated[int, Field(ge=1)] = 300
-    """Bound of the state: with more, the tracks lost for longest are given up first."""
+    """Most tracks at a time, 1 or more: beyond, those lost for longest are given up first."""
 
 
 class DetectSettings(Settings):

@@ -1,0 +1,39 @@
+"""The demonstration: track the bundled clip and compare with its ground truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from trackformer.evaluation.report import evaluate_folders, write_json
+from trackformer.evaluation.tracking_metrics import TrackingScores
+from trackformer.models.trackformer import TrackFormer
+from trackformer.tracking.run import VideoRun, track_video
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstration:
+    """What the demonstration made."""
+
+    run: VideoRun
+    scores: TrackingScores
+    metrics: Path
+
+
+def demonstrate(model: TrackFormer, output: Path) -> Demonstration:
+    """Track the bundled clip, score the tracks, and write all of it into a folder.
+
+    Results of an earlier demonstration are replaced.
+
+    Raises:
+        DataError: The folder cannot be written to.
+    """
+    clip = resources.files("trackformer.demo_clip")
+    with resources.as_file(clip / "pedestrians.mp4") as video:
+        run = track_video(model, video, output, overwrite=True)
+    with resources.as_file(clip / "pedestrians_gt.txt") as ground_truth:
+        table = evaluate_folders(ground_truth, output)
+    metrics = output / "metrics.json"
+    write_json(table, metrics)
+    return Demonstration(run, table.combined, metrics)

@@ -1,0 +1,66 @@
+"""Where the results of a video go, and whether they may be written there (torch-free)."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from trackformer.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFiles:
+    """The files one video's results are written to."""
+
+    rows: Path
+    """MOTChallenge lines, counted from 1."""
+    lines: Path
+    """One JSON object a frame, counted from 0."""
+    video: Path | None
+    """The frames with what was found drawn into them; None: refused."""
+
+    def paths(self) -> tuple[Path, ...]:
+        """All of them."""
+        files = (self.rows, self.lines)
+        return files if self.video is None else (*files, self.video)
+
+    def written(self) -> tuple[Path, ...]:
+        """Those that exist."""
+        return tuple(path for path in self.paths() if path.exists())
+
+
+def output_files(
+    folder: Path, kind: Literal["tracks", "detections"], *, write_video: bool
+) -> OutputFiles:
+    """The names of the files in a folder, which need not exist."""
+    return OutputFiles(
+        rows=folder / f"{kind}.txt",
+        lines=folder / f"{kind}.jsonl",
+        video=folder / "video.mp4" if write_video else None,
+    )
+
+
+def check_output(files: OutputFiles, *, overwrite: bool) -> None:
+    """Make the folder, and fail before hours of tracking rather than after.
+
+    Raises:
+        DataError: The folder cannot be written to, or results are in it that `overwrite` does not
+            give up.
+    """
+    folder = files.rows.parent
+    probe = folder / f".writable.{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be written to: {error.strerror}") from error
+    for path in files.written():
+        if path.is_dir():
+            raise DataError(f"{path}: expected a file to write to, got a folder")
+        if path.stat().st_size > 0 and not overwrite:
+            raise DataError(
+                f"{path}: exists already; choose another output folder, or replace it (--overwrite)"
+            )

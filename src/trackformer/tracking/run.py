@@ -1,0 +1,179 @@
+"""A whole video in, result files out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from trackformer.errors import DataError
+from trackformer.models.trackformer import TrackFormer
+from trackformer.tracking.output_files import OutputFiles, check_output, output_files
+from trackformer.tracking.outputs import open_outputs
+from trackformer.tracking.settings import DetectSettings, TrackerSettings
+from trackformer.tracking.tracker import ObjectDetector, Tracker
+from trackformer.types import Detections, TrackedObjects
+from trackformer.video.frames import Frame, FrameSource
+from trackformer.video.sources import open_source
+
+Source = str | Path | int | FrameSource
+"""Whatever `open_source` takes, or what it returned."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoRun:
+    """What became of a video."""
+
+    files: tuple[Path, ...]
+    num_frames: int
+    num_objects: int
+    """Boxes over all frames."""
+    seconds: float
+    """Reading, tracking, drawing and writing together."""
+    broken_off: str | None
+    """Why the video ended before its end; None if it did not."""
+
+
+def track_video(
+    model: TrackFormer,
+    source: Source,
+    output: Path | str,
+    settings: TrackerSettings | None = None,
+    *,
+    write_video: bool = True,
+    overwrite: bool = False,
+) -> VideoRun:
+    """Track the objects of a video and write the results while it is read.
+
+    Writes `tracks.txt` (MOTChallenge), `tracks.jsonl` (one frame a line, as soon as it is known)
+    and `video.mp4`. Whatever stops it - Ctrl-C included - these files hold the frames so far. A
+    progress bar is shown where the error output is a terminal.
+
+    Args:
+        model: In evaluation mode, on any device.
+        source: A video, a folder or pattern of images, a camera, a stream (see `open_source`).
+        output: A folder; made if it does not exist.
+        settings: Thresholds; by default those stored with the model's weights.
+        write_video: Also draw the tracks into a video.
+        overwrite: Replace results that are in the folder already.
+
+    Raises:
+        DataError: The source has no frames, or results cannot be written. A video that breaks off
+            later is no error: `VideoRun.broken_off` tells why.
+    """
+    tracker = Tracker(model, settings)
+    files = output_files(Path(output), "tracks", write_video=write_video)
+    check_output(files, overwrite=overwrite)
+    with _opened(source) as frames:
+        return _run(model, frames, files, lambda frame: tracker.update(frame.pixels))
+
+
+def detect_video(
+    model: TrackFormer,
+    source: Source,
+    output: Path | str,
+    settings: DetectSettings | None = None,
+    *,
+    write_video: bool = True,
+    overwrite: bool = False,
+) -> VideoRun:
+    """`track_video` without identities: `detections.txt`, `detections.jsonl` and `video.mp4`."""
+    detector = ObjectDetector(model, settings or DetectSettings())
+    files = output_files(Path(output), "detections", write_video=write_video)
+    check_output(files, overwrite=overwrite)
+    with _opened(source) as frames:
+        return _run(
+            model, frames, files, lambda frame: detector.detect(frame.pixels, frame.frame_index)
+        )
+
+
+def _opened(source: Source) -> FrameSource | nullcontext[FrameSource]:
+    """A source given open stays open: whoever opened it closes it."""
+    return nullcontext(source) if isinstance(source, FrameSource) else open_source(source)
+
+
+def _run(
+    model: TrackFormer,
+    source: FrameSource,
+    files: OutputFiles,
+    find: Callable[[Frame], TrackedObjects | Detections],
+) -> VideoRun:
+    reading = _Reading(source)
+    # Before the files are opened: a video without any frame leaves those of an earlier run alone.
+    frames = reading.frames()
+    first = next(frames)
+    num_objects = 0
+    start = time.monotonic()
+    with (
+        open_outputs(files, source, model.settings.class_names) as writer,
+        _progress_bar() as progress,
+    ):
+        task = progress.add_task(files.rows.stem, total=source.num_frames)
+        for frame in chain([first], frames):
+            found = find(frame)
+            writer.append(frame, found)
+            num_objects += len(found)
+            progress.advance(task)
+    return VideoRun(
+        files=files.written(),
+        num_frames=reading.num_frames,
+        num_objects=num_objects,
+        seconds=time.monotonic() - start,
+        broken_off=reading.broken_off,
+    )
+
+
+@dataclass(slots=True)
+class _Reading:
+    """Frames up to where a video breaks off, and why it did."""
+
+    source: FrameSource
+    num_frames: int = 0
+    broken_off: str | None = None
+
+    def frames(self) -> Iterator[Frame]:
+        """The frames; DataError only if there is none."""
+        try:
+            for frame in self.source:
+                self.num_frames += 1
+                yield frame
+        except DataError as error:
+            if self.num_frames == 0:
+                raise
+            self.broken_off = str(error)
+        if self.num_frames == 0:
+            raise DataError(f"{self.source.name}: expected at least one frame, got none")
+
+
+class _FrameRateColumn(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        """Frames per second of the last half minute."""
+        return Text("" if task.speed is None else f"{task.speed:.1f} frames/s")
+
+
+def _progress_bar() -> Progress:
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _FrameRateColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
