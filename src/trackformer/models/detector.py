@@ -8,7 +8,6 @@ from trackformer.types import DecoderOutput, DecoderQueries, FrameFeatures, Imag
 
 
 @runtime_checkable
-@runtime_checkable
 class Detector(Protocol):
     """A DETR-like detector. It knows nothing of tracks, targets or files."""
 
