@@ -134,6 +134,20 @@ class TrackQueries:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class FrameFeatures:
+    """What a backbone saw in a batch of frames: all that models of several frames keep of them."""
+
+    maps: tuple[Tensor, ...]
+    """The backbone's outputs, finest first (B C_l H_l W_l)."""
+    is_padding: Bool[Tensor, "B H W"]
+    """Of the images."""
+
+    def detach(self) -> FrameFeatures:
+        """The same features as a given: no gradient flows into their frame."""
+        return FrameFeatures(tuple(each.detach() for each in self.maps), self.is_padding)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Memory:
     """What an encoder made of a batch of images; everything a decoder may look at."""
 
@@ -147,7 +161,9 @@ class Memory:
     position: Float[Tensor, "B S C"] | None = None
     """Position encoding of the tokens, where the decoder adds one (DETR)."""
     features: tuple[Tensor, ...] = ()
-    """Maps a later stage needs again: multi-frame attention, mask head (B C_l H_l W_l)."""
+    """Projected maps of the frame, for a mask head (B C_l H_l W_l)."""
+    frame: FrameFeatures | None = None
+    """For the next frame, where the detector looks at two."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,4 +1,7 @@
-"""Which of our parameters each parameter of the published DETR and Deformable DETR code is."""
+"""Which of our parameters each parameter of the published code is.
+
+DETR, Deformable DETR, and TrackFormer on either.
+"""
 
 from __future__ import annotations
 
@@ -55,6 +58,7 @@ DEFORMABLE_DETR_RULES: Rules = (
     (r"^bbox_embed\.", "box_heads."),
     (r"^input_proj\.(\d+)\.0\.", r"input_projections.\1.convolution."),
     (r"^input_proj\.(\d+)\.1\.", r"input_projections.\1.norm."),
+    (r"^merge_features\.", "feature_mergers."),
 )
 REPEATED_HEADS = re.compile(r"^(?:detr\.)?transformer\.decoder\.(?:class|bbox)_embed\.")
 """The decoder's own references to the heads: present where boxes are refined or proposed."""
@@ -86,6 +90,16 @@ def from_published_deformable_detr(published: Mapping[str, Tensor]) -> dict[str,
         position, content = ours.pop("query_embed.weight").chunk(2, dim=1)
         ours |= {"query_source.position": position, "query_source.content": content}
     return ours
+
+
+def from_published_trackformer(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of timmeinhardt/trackformer, on plain or on Deformable DETR, as `TrackFormer`'s.
+
+    Names that no rule knows stay as they are, so that loading reports them.
+    """
+    is_deformable = any(name.endswith("transformer.level_embed") for name in published)
+    convert = from_published_deformable_detr if is_deformable else from_published_detr
+    return {f"detector.{name}": tensor for name, tensor in convert(published).items()}
 
 
 def _renamed(published: Mapping[str, Tensor], rules: Rules) -> dict[str, Tensor]:

@@ -1,23 +1,38 @@
-"""Deformable DETR: queries look at a few points of several feature maps (Zhu et al. 2021)."""
+"""Deformable DETR: queries look at a few points of several feature maps (Zhu et al. 2021).
+
+Of one frame, or of two frames as in TrackFormer (Meinhardt et al. 2022).
+"""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from math import gcd
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import accumulate
+from typing import Final
 
 import torch
-from torch import nn
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
 
+from trackformer.errors import DataError
 from trackformer.models.backbone import Backbone, FeatureMap
-from trackformer.models.deformable_transformer import DeformableDecoderLayer, DeformableEncoder
+from trackformer.models.deformable_transformer import (
+    DeformableDecoderLayer,
+    DeformableEncoder,
+    LevelTokens,
+)
+from trackformer.models.feature_levels import build_projections, merge, project
 from trackformer.models.heads import MLP, build_box_head, build_class_head, shift_reference
-from trackformer.models.padding import padding_at, valid_ratios
-from trackformer.models.position_encoding import build_position_encoding
+from trackformer.models.padding import valid_ratios
+from trackformer.models.position_encoding import SineTimeEncoding, build_position_encoding
 from trackformer.models.query_source import LearnedQueries, ProposalQueries
 from trackformer.models.settings import DeformableDetrSettings
-from trackformer.types import DecoderOutput, DecoderQueries, Images, Memory
+from trackformer.types import DecoderOutput, DecoderQueries, FrameFeatures, Images, Memory
 
-NUM_BACKBONE_LEVELS = 3
+NUM_BACKBONE_LEVELS: Final = 3
+PREVIOUS: Final = 0
+CURRENT: Final = 1
+"""The order of the frames in time."""
 
 
 class DeformableDetr(nn.Module):
@@ -34,12 +49,20 @@ class DeformableDetr(nn.Module):
         self.embedding_size = size
         self.has_no_object_class = settings.classification == "softmax"
         self.box_refinement = settings.box_refinement
+        self.multi_frame = settings.multi_frame
+        self.is_as_published = settings.compatibility == "reference"
         self.backbone = Backbone(settings.backbone, min(num_levels, NUM_BACKBONE_LEVELS))
-        self.input_projections = _input_projections(self.backbone.num_channels, num_levels, size)
-        self.position_encoding = build_position_encoding(
-            "learned" if settings.position_encoding == "learned" else "sine_centred", size
+        self.input_projections = build_projections(self.backbone.num_channels, num_levels, size)
+        self.feature_mergers = nn.ModuleList(
+            nn.Conv2d(2 * size, size, kernel_size=1)
+            for _ in range(num_levels if settings.merge_features else 0)
         )
-        self.level_embedding = nn.Parameter(torch.randn(num_levels, size))
+        self.position_encoding = build_position_encoding(
+            "sine_centred" if settings.position_encoding == "sine" else settings.position_encoding,
+            size,
+        )
+        # Of two frames the previous one's levels come first.
+        self.level_embedding = nn.Parameter(torch.randn(settings.num_decoder_levels, size))
         self.encoder = DeformableEncoder(settings)
         self.query_source = (ProposalQueries if settings.two_stage else LearnedQueries)(
             size, settings.num_queries
@@ -56,36 +79,39 @@ class DeformableDetr(nn.Module):
         self.box_heads = nn.ModuleList(build_box_head(size) for _ in range(num_heads))
         self._initialise_box_heads(settings)
 
-    def encode(self, images: Images) -> Memory:
-        """All levels as tokens; `features` are the projected maps, finest first (B C H_l W_l)."""
-        levels = self._levels(images)
-        position = torch.cat(
-            [
-                self.position_encoding(level.is_padding).flatten(2).transpose(1, 2) + embedding
-                for level, embedding in zip(levels, self.level_embedding, strict=True)
-            ],
-            dim=1,
-        )
-        tokens = torch.cat([level.features.flatten(2).transpose(1, 2) for level in levels], dim=1)
-        is_padding = torch.cat([level.is_padding.flatten(1) for level in levels], dim=1)
-        level_shapes = tuple(
-            (level.features.shape[-2], level.features.shape[-1]) for level in levels
-        )
-        ratios = valid_ratios([level.is_padding for level in levels])
-        tokens = self.encoder(tokens, position.to(tokens.dtype), is_padding, level_shapes, ratios)
+    def encode(self, images: Images, previous: FrameFeatures | None = None, /) -> Memory:
+        """All levels as tokens; `features` are the projected maps, finest first (B C_l H_l W_l).
+
+        Raises:
+            DataError: `previous` is of another number of images.
+        """
+        maps = self.backbone(images)
+        frame = FrameFeatures(tuple(each.features for each in maps), images.is_padding)
+        current = before = self._levels(frame)
+        looks_back = self.multi_frame != "none" or len(self.feature_mergers) > 0
+        if looks_back and previous is not None:
+            _check_batch(previous, images)
+            # The maps are projected again, not kept: a training step also learns from them.
+            before = self._levels(previous)
+        if self.feature_mergers:
+            mergers = self.feature_mergers
+            current, before = merge(mergers, current, before), merge(mergers, before, before)
+        encoded = self._encoded(current, before)
         return Memory(
-            tokens=tokens,
-            is_padding=is_padding,
-            level_shapes=level_shapes,
-            valid_ratios=ratios,
-            features=tuple(level.features for level in levels),
+            tokens=encoded.tokens,
+            is_padding=encoded.is_padding,
+            level_shapes=encoded.level_shapes,
+            valid_ratios=encoded.valid_ratios,
+            features=tuple(level.features for level in current),
+            frame=frame if looks_back else None,
         )
 
     def object_queries(self, memory: Memory) -> DecoderQueries:
         """Learned queries with reference points, or the best proposals with reference boxes."""
         queries: DecoderQueries
         if isinstance(self.query_source, ProposalQueries):
-            queries = self.query_source(memory, self.class_heads[-1], self.box_heads[-1])
+            own = _levels_of(memory, self._current_levels())
+            queries = self.query_source(own, self.class_heads[-1], self.box_heads[-1])
         else:
             queries = self.query_source(memory)
         return queries
@@ -107,20 +133,79 @@ class DeformableDetr(nn.Module):
                 reference = boxes[-1].detach()
         return DecoderOutput(torch.stack(class_logits), torch.stack(boxes), embeddings)
 
-    def _levels(self, images: Images) -> list[FeatureMap]:
-        """The projected maps; those that the backbone lacks are made from the coarsest."""
-        maps = self.backbone(images)
-        levels: list[FeatureMap] = []
-        for index, projection in enumerate(self.input_projections):
-            if index < len(maps):
-                source = maps[index].features
-            elif index == len(maps):
-                source = maps[-1].features
-            else:
-                source = levels[-1].features
-            features = projection(source)
-            levels.append(FeatureMap(features, padding_at(images.is_padding, features)))
-        return levels
+    def _levels(self, frame: FrameFeatures) -> list[FeatureMap]:
+        return project(self.input_projections, frame, reduce_twice=self.is_as_published)
+
+    def _encoded(self, current: Sequence[FeatureMap], before: Sequence[FeatureMap]) -> LevelTokens:
+        """The tokens of the current frame, or of both frames, in the order of published weights."""
+        now = self._tokens(current, CURRENT, [level.is_padding for level in current])
+        if self.multi_frame == "none":
+            alone: LevelTokens = self.encoder(now)
+            return alone
+        then = self._tokens(before, PREVIOUS, self._previous_padding(current, before))
+        if self.multi_frame == "joint_encoder":
+            together: LevelTokens = self.encoder(then.followed_by(now))
+            return together
+        encoded: LevelTokens = self.encoder(now).followed_by(self.encoder(then))
+        if self.is_as_published and now.level_shapes == then.level_shapes:
+            # There the decoder takes each frame's padding for the other's.
+            swapped = then.followed_by(now)
+            return replace(
+                encoded, is_padding=swapped.is_padding, valid_ratios=swapped.valid_ratios
+            )
+        return encoded
+
+    def _tokens(
+        self,
+        levels: Sequence[FeatureMap],
+        frame: int,
+        position_padding: Sequence[Bool[Tensor, "B _ _"]],
+    ) -> LevelTokens:
+        """One frame's levels before the encoder; `position_padding` says where positions count."""
+        num_levels = len(levels)
+        embeddings = self.level_embedding[-num_levels:]
+        if frame == PREVIOUS:
+            embeddings = self.level_embedding[:num_levels]
+        position = [
+            _as_tokens(self._position(is_padding, frame)) + embedding
+            for is_padding, embedding in zip(position_padding, embeddings, strict=True)
+        ]
+        tokens = torch.cat([_as_tokens(level.features) for level in levels], dim=1)
+        return LevelTokens(
+            tokens=tokens,
+            position=torch.cat(position, dim=1).to(tokens.dtype),
+            is_padding=torch.cat([level.is_padding.flatten(1) for level in levels], dim=1),
+            level_shapes=tuple(
+                (level.features.shape[-2], level.features.shape[-1]) for level in levels
+            ),
+            valid_ratios=valid_ratios([level.is_padding for level in levels]),
+        )
+
+    def _position(self, is_padding: Bool[Tensor, "B H W"], frame: int) -> Float[Tensor, "B C H W"]:
+        encoding: Tensor
+        if isinstance(self.position_encoding, SineTimeEncoding):
+            encoding = self.position_encoding(is_padding, frame)
+        else:
+            encoding = self.position_encoding(is_padding)
+        return encoding
+
+    def _previous_padding(
+        self, current: Sequence[FeatureMap], before: Sequence[FeatureMap]
+    ) -> list[Bool[Tensor, "B _ _"]]:
+        """Where the previous frame's positions count: on what is not padding in that frame."""
+        own = [level.is_padding for level in before]
+        others = [level.is_padding for level in current]
+        if self.is_as_published and _have_equal_shapes(own, others):
+            # The published code takes the current frame's padding on the backbone's levels.
+            return others[:NUM_BACKBONE_LEVELS] + own[NUM_BACKBONE_LEVELS:]
+        return own
+
+    def _current_levels(self) -> slice:
+        """Which levels of a memory are the current frame's: only it proposes new objects."""
+        num_levels = len(self.input_projections)
+        return (
+            slice(-num_levels, None) if self.multi_frame == "joint_encoder" else slice(num_levels)
+        )
 
     def _heads(self, layer: int) -> tuple[nn.Module, nn.Module]:
         index = layer if self.box_refinement else 0
@@ -138,24 +223,31 @@ class DeformableDetr(nn.Module):
                 nn.init.constant_(last_layer.bias[2:], -2.0)
 
 
-def _input_projections(
-    backbone_channels: tuple[int, ...], num_levels: int, embedding_size: int
-) -> nn.ModuleList:
-    """Per level a convolution and a GroupNorm; levels beyond the backbone's halve the map."""
-    sources = [*backbone_channels, backbone_channels[-1]]
-    sources += [embedding_size] * (num_levels - len(sources))
-    projections = nn.ModuleList()
-    for level, num_channels in enumerate(sources[:num_levels]):
-        if level < len(backbone_channels):
-            convolution = nn.Conv2d(num_channels, embedding_size, kernel_size=1)
-        else:
-            convolution = nn.Conv2d(num_channels, embedding_size, 3, stride=2, padding=1)
-        nn.init.xavier_uniform_(convolution.weight)
-        assert convolution.bias is not None
-        nn.init.zeros_(convolution.bias)
-        # 32 groups as published where the channels allow it, never one channel alone: on a map of
-        # one cell that would leave nothing to normalise.
-        num_groups = min(gcd(32, embedding_size), embedding_size // 2)
-        norm = nn.GroupNorm(num_groups, embedding_size)
-        projections.append(nn.Sequential(OrderedDict(convolution=convolution, norm=norm)))
-    return projections
+def _as_tokens(features: Float[Tensor, "B C H W"]) -> Float[Tensor, "B S C"]:
+    return features.flatten(2).transpose(1, 2)
+
+
+def _levels_of(memory: Memory, levels: slice) -> Memory:
+    """The tokens of some neighbouring levels."""
+    starts = list(accumulate((h * w for h, w in memory.level_shapes), initial=0))
+    first, last, _ = levels.indices(len(memory.level_shapes))
+    tokens = slice(starts[first], starts[last])
+    return replace(
+        memory,
+        tokens=memory.tokens[:, tokens],
+        is_padding=memory.is_padding[:, tokens],
+        level_shapes=memory.level_shapes[levels],
+        valid_ratios=memory.valid_ratios[:, levels],
+    )
+
+
+def _have_equal_shapes(first: Sequence[Tensor], second: Sequence[Tensor]) -> bool:
+    return [each.shape for each in first] == [each.shape for each in second]
+
+
+def _check_batch(previous: FrameFeatures, images: Images) -> None:
+    if len(previous.is_padding) != len(images.pixels):
+        raise DataError(
+            f"previous: expected the frames before these {len(images.pixels)} images, "
+            f"got features of {len(previous.is_padding)}"
+        )

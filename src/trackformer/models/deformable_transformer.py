@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -13,6 +15,27 @@ from trackformer.models.sublayers import Attention, FeedForward, Residual
 from trackformer.types import DecoderQueries, Memory
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class LevelTokens:
+    """Feature maps as tokens: level after level, each row by row."""
+
+    tokens: Float[Tensor, "B S C"]
+    position: Float[Tensor, "B S C"]
+    is_padding: Bool[Tensor, "B S"]
+    level_shapes: LevelShapes
+    valid_ratios: Float[Tensor, "B L 2"]
+
+    def followed_by(self, other: LevelTokens) -> LevelTokens:
+        """These levels, then those of another frame."""
+        return LevelTokens(
+            torch.cat([self.tokens, other.tokens], dim=1),
+            torch.cat([self.position, other.position], dim=1),
+            torch.cat([self.is_padding, other.is_padding], dim=1),
+            self.level_shapes + other.level_shapes,
+            torch.cat([self.valid_ratios, other.valid_ratios], dim=1),
+        )
+
+
 class DeformableEncoder(nn.Module):
     """Every token of every level looks at points around itself, on all levels."""
 
@@ -22,20 +45,14 @@ class DeformableEncoder(nn.Module):
             DeformableEncoderLayer(settings) for _ in range(settings.num_encoder_layers)
         )
 
-    def forward(
-        self,
-        tokens: Float[Tensor, "B S C"],
-        position: Float[Tensor, "B S C"],
-        is_padding: Bool[Tensor, "B S"],
-        level_shapes: LevelShapes,
-        valid_ratios: Float[Tensor, "B L 2"],
-    ) -> Float[Tensor, "B S C"]:
-        """Refine the tokens; the position encoding is added in every layer."""
-        centres = cell_centres(level_shapes, valid_ratios)
-        reference = on_every_level(centres, valid_ratios).to(tokens.dtype)
+    def forward(self, levels: LevelTokens) -> LevelTokens:
+        """The same levels with refined tokens; the position is added in every layer."""
+        tokens, is_padding, shapes = levels.tokens, levels.is_padding, levels.level_shapes
+        centres = cell_centres(shapes, levels.valid_ratios)
+        reference = on_every_level(centres, levels.valid_ratios).to(tokens.dtype)
         for layer in self.layers:
-            tokens = layer(tokens, position, reference, is_padding, level_shapes)
-        return tokens
+            tokens = layer(tokens, levels.position, reference, is_padding, shapes)
+        return replace(levels, tokens=tokens)
 
 
 class DeformableEncoderLayer(nn.Module):
@@ -44,7 +61,7 @@ class DeformableEncoderLayer(nn.Module):
     def __init__(self, settings: DeformableDetrSettings) -> None:
         super().__init__()
         size, dropout = settings.embedding_size, settings.dropout
-        self.self_attention = _deformable_attention_of(settings)
+        self.self_attention = _deformable_attention(settings, settings.num_encoder_levels)
         self.self_attention_residual = Residual(size, dropout, pre_norm=False)
         self.feedforward = FeedForward(size, settings.feedforward_size, dropout)
         self.feedforward_residual = Residual(size, dropout, pre_norm=False)
@@ -78,7 +95,7 @@ class DeformableDecoderLayer(nn.Module):
         size, dropout = settings.embedding_size, settings.dropout
         self.self_attention = Attention(size, settings.num_heads, dropout)
         self.self_attention_residual = Residual(size, dropout, pre_norm=False)
-        self.cross_attention = _deformable_attention_of(settings)
+        self.cross_attention = _deformable_attention(settings, settings.num_decoder_levels)
         self.cross_attention_residual = Residual(size, dropout, pre_norm=False)
         self.feedforward = FeedForward(size, settings.feedforward_size, dropout)
         self.feedforward_residual = Residual(size, dropout, pre_norm=False)
@@ -144,11 +161,11 @@ def on_every_level(
     return reference[:, :, None] * ratios[:, None]
 
 
-def _deformable_attention_of(settings: DeformableDetrSettings) -> DeformableAttention:
+def _deformable_attention(settings: DeformableDetrSettings, num_levels: int) -> DeformableAttention:
     return DeformableAttention(
         settings.embedding_size,
         settings.num_heads,
-        settings.num_levels,
+        num_levels,
         settings.num_points,
-        settings.offset_normalizer,
+        "height_width" if settings.compatibility == "reference" else "width_height",
     )

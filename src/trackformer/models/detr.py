@@ -11,7 +11,7 @@ from trackformer.models.padding import valid_ratios
 from trackformer.models.position_encoding import build_position_encoding
 from trackformer.models.settings import DetrSettings
 from trackformer.models.transformer import TransformerDecoder, TransformerEncoder
-from trackformer.types import DecoderOutput, DecoderQueries, Images, Memory
+from trackformer.types import DecoderOutput, DecoderQueries, FrameFeatures, Images, Memory
 
 
 class Detr(nn.Module):
@@ -37,7 +37,7 @@ class Detr(nn.Module):
         self.class_head = build_class_head(size, num_classes, settings.classification)
         self.box_head = build_box_head(size)
 
-    def encode(self, images: Images) -> Memory:
+    def encode(self, images: Images, _previous: FrameFeatures | None = None, /) -> Memory:
         """The last stage's map as tokens; `features` is that map before the encoder (B C H W)."""
         (feature_map,) = self.backbone(images)
         projected = self.input_projection(feature_map.features)

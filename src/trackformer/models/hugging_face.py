@@ -19,7 +19,14 @@ from trackformer.boxes import inverse_sigmoid
 from trackformer.models.frozen_batch_norm import fold_batch_norms, freeze_batch_norms
 from trackformer.models.settings import HuggingFaceSettings
 from trackformer.models.torchvision_import import ensure_torchvision
-from trackformer.types import DecoderOutput, DecoderQueries, Images, Memory, Proposals
+from trackformer.types import (
+    DecoderOutput,
+    DecoderQueries,
+    FrameFeatures,
+    Images,
+    Memory,
+    Proposals,
+)
 
 HIDDEN = -1e4
 """Added to attention logits of padded rows: zero after softmax, also in half precision."""
@@ -45,7 +52,7 @@ class HuggingFaceDetector(nn.Module):
         self.num_queries = settings.num_queries
         self.embedding_size: int = self.network.config.d_model
 
-    def encode(self, images: Images) -> Memory:
+    def encode(self, images: Images, _previous: FrameFeatures | None = None, /) -> Memory:
         """Backbone, hybrid encoder, and the flattened levels the decoder reads."""
         pixels = _padded_to_stride(images.pixels)
         maps = self._encoder_maps(pixels.contiguous(memory_format=torch.channels_last))

@@ -1,4 +1,4 @@
-"""How a place in an image becomes a vector: sine (two conventions) and learned encodings."""
+"""How a place in an image becomes a vector: sine, with or without time, and learned encodings."""
 
 from __future__ import annotations
 
@@ -15,13 +15,18 @@ from trackformer.errors import ConfigError
 TEMPERATURE = 10000
 """Ratio of the longest to the shortest wavelength (Vaswani et al. 2017, section 3.5)."""
 
-PositionEncodingName = Literal["sine", "sine_centred", "learned"]
+PositionEncodingName = Literal["sine", "sine_centred", "sine_time", "learned"]
 
 
 def build_position_encoding(name: PositionEncodingName, embedding_size: int) -> nn.Module:
-    """A module from `is_padding` (B H W) to encodings (B C H W), C = `embedding_size`."""
+    """A module from `is_padding` (B H W) to encodings (B C H W), C = `embedding_size`.
+
+    `SineTimeEncoding` also asks for the frame.
+    """
     if name == "learned":
         return LearnedPositionEncoding(embedding_size)
+    if name == "sine_time":
+        return SineTimeEncoding(embedding_size)
     return SinePositionEncoding(embedding_size, offset=0.0 if name == "sine" else -0.5)
 
 
@@ -64,6 +69,35 @@ def sine_features(angles: Float[Tensor, "*rows"], num_features: int) -> Float[Te
     exponents = torch.arange(0, num_features, 2, dtype=torch.float32, device=angles.device)
     scaled = angles[..., None] / TEMPERATURE ** (exponents / num_features)
     return torch.stack([scaled.sin(), scaled.cos()], dim=-1).flatten(-2)
+
+
+class SineTimeEncoding(nn.Module):
+    """Sines and cosines of the frame, the row and the column (Meinhardt et al. 2022).
+
+    Args:
+        embedding_size: A third of it for each.
+        num_frames: How many frames are told apart.
+    """
+
+    def __init__(self, embedding_size: int, num_frames: int = 2) -> None:
+        super().__init__()
+        if embedding_size % 6:
+            raise ConfigError(
+                "embedding_size must be a multiple of 6 for sine positions with time, "
+                f"got {embedding_size}"
+            )
+        self.num_features = embedding_size // 3
+        self.num_frames = num_frames
+        # The published code counts cells from 1 here, unlike in its encoding without time.
+        self.space = SinePositionEncoding(2 * self.num_features, offset=0.0)
+
+    def forward(self, is_padding: Bool[Tensor, "B H W"], frame: int) -> Float[Tensor, "B C H W"]:
+        """Encode every cell of one frame (0 is the earliest), in float32."""
+        count = (frame + 1) * (~is_padding).to(torch.float32)
+        last = self.num_frames * (~is_padding).to(torch.float32)
+        angles = count / (last + 1e-6) * (2 * math.pi)
+        time = sine_features(angles, self.num_features).permute(0, 3, 1, 2)
+        return torch.cat([time, self.space(is_padding)], dim=1)
 
 
 class LearnedPositionEncoding(nn.Module):

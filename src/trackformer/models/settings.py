@@ -61,15 +61,31 @@ class DeformableDetrSettings(Settings):
     convolutions."""
     num_points: PositiveInt = 4
     """Sampling points per head and level."""
-    position_encoding: Literal["sine", "learned"] = "sine"
+    position_encoding: Literal["sine", "sine_time", "learned"] = "sine"
+    """sine_time: of row, column and frame, for `multi_frame`."""
     box_refinement: bool = False
     """Every decoder layer refines the boxes of the one before."""
     two_stage: bool = False
     """Object queries come from the encoder's best proposals."""
-    offset_normalizer: Literal["width_height", "height_width"] = "width_height"
-    """height_width: sampling offsets divided by (height, width), x by the height (compatibility
-    with TrackFormer's published checkpoints)."""
+    multi_frame: Literal["none", "separate_encoder", "joint_encoder"] = "none"
+    """Whether the decoder sees the previous frame, too, and if each frame is encoded alone or both
+    together (Meinhardt et al. 2022)."""
+    merge_features: bool = False
+    """Every feature map is merged with the previous frame's by a 1 x 1 convolution."""
+    compatibility: Literal["none", "reference"] = "none"
+    """reference: compute as the published TrackFormer code does, which its checkpoints were
+    trained with (see docs/compatibility.md)."""
     classification: Literal["softmax", "sigmoid"] = "sigmoid"
+
+    @property
+    def num_decoder_levels(self) -> int:
+        """Feature levels the decoder looks at: those of one frame or of two."""
+        return self.num_levels * (1 if self.multi_frame == "none" else 2)
+
+    @property
+    def num_encoder_levels(self) -> int:
+        """Feature levels that are encoded together."""
+        return self.num_levels * (2 if self.multi_frame == "joint_encoder" else 1)
 
 
 class HuggingFaceSettings(Settings):

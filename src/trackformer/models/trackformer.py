@@ -10,7 +10,14 @@ from torch import Tensor, nn
 
 from trackformer.models.detector import Detector
 from trackformer.models.settings import ModelSettings
-from trackformer.types import DecoderQueries, Images, Memory, ModelOutput, TrackQueries
+from trackformer.types import (
+    DecoderQueries,
+    FrameFeatures,
+    Images,
+    Memory,
+    ModelOutput,
+    TrackQueries,
+)
 
 
 class TrackFormer(nn.Module):
@@ -32,26 +39,35 @@ class TrackFormer(nn.Module):
         self.detector = cast(nn.Module, detector)
         self.carry = CarryProjection(detector.embedding_size) if settings.carry_projection else None
 
-    def forward(self, images: Images, track_queries: TrackQueries | None = None) -> ModelOutput:
+    def forward(
+        self,
+        images: Images,
+        track_queries: TrackQueries | None = None,
+        previous: ModelOutput | FrameFeatures | None = None,
+    ) -> ModelOutput:
         """Detect, and track if there are track queries.
 
         Args:
             images: B normalised images of any sizes.
             track_queries: T rows per image; outputs of these come first.
+            previous: Output for the previous frames, or its `memory.frame`, which is all that is
+                used of it. For models that look at two frames; others ignore it. Without it, the
+                frames stand in for the previous ones.
 
         Returns:
             Predictions of every decoder layer for Q = T + N queries.
         """
-        return self.decode(self.encode(images), track_queries)
+        frame = previous.memory.frame if isinstance(previous, ModelOutput) else previous
+        return self.decode(self.encode(images, frame), track_queries)
 
     @property
     def embedding_size(self) -> int:
         """C, the width of a track query."""
         return self._as_detector.embedding_size
 
-    def encode(self, images: Images) -> Memory:
+    def encode(self, images: Images, previous: FrameFeatures | None = None) -> Memory:
         """The part of `forward` that does not depend on tracks."""
-        return self._as_detector.encode(images)
+        return self._as_detector.encode(images, previous)
 
     def decode(self, memory: Memory, track_queries: TrackQueries | None = None) -> ModelOutput:
         """The part of `forward` that does; `memory` may be used again with other track queries."""
