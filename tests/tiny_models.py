@@ -67,10 +67,10 @@ def tiny_settings(model_type: str = "rt_detr", **changes: object) -> ModelSettin
 
 
 def tiny_model(model_type: str = "rt_detr", seed: int = 0, **changes: object) -> TrackFormer:
-    """A tiny random model in evaluation mode, whose outputs depend on the image."""
+    """A tiny random model in evaluation mode; so random that its outputs depend on the image."""
     torch.manual_seed(seed)
     model = build_model(tiny_settings(model_type, **changes)).eval()
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.add_(torch.randn_like(parameter), alpha=0.05)
+            parameter.add_(torch.randn_like(parameter), alpha=0.3)
     return model
