@@ -23,6 +23,14 @@ def test_sine_encodings_are_the_published_ones(name, published):
     torch.testing.assert_close(encoding, recording[published], atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("frame", [0, 1])
+def test_sine_encodings_with_time_are_the_published_ones(frame):
+    recording = read_recording("unit_posenc")
+    encoding = build_position_encoding("sine_time", 36)(recording["mask"], frame)
+    published = recording["sine3d_trackformer"][:, frame]
+    torch.testing.assert_close(encoding, published, atol=1e-5, rtol=0)
+
+
 def test_an_image_is_encoded_the_same_however_it_is_padded():
     encode = SinePositionEncoding(8, offset=-0.5)
     alone = torch.zeros(1, 3, 4, dtype=torch.bool)

@@ -16,7 +16,7 @@ from trackformer.models.trackformer import TrackFormer
 from trackformer.preprocessing import input_size, normalise, resize
 from trackformer.tracking.lifecycle import Tracks, advance, as_track_queries, no_tracks
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
-from trackformer.types import Detections, Images, TrackedObjects, predictions_of
+from trackformer.types import Detections, FrameFeatures, Images, TrackedObjects, predictions_of
 
 FrameLike = Shaped[np.ndarray, "..."] | Shaped[Tensor, "..."]
 """Height x width x 3, uint8, RGB; `as_pixels` says so to whoever passes something else."""
@@ -40,6 +40,8 @@ class Tracker:
         self._device = next(model.parameters()).device
         self.settings = settings if settings is not None else settings_for(model)
         self.tracks: Tracks = self._no_tracks()
+        # Of the last frame only, and only where the model looks at two.
+        self.previous_frame: FrameFeatures | None = None
 
     def update(self, frame: FrameLike) -> TrackedObjects:
         """Take the next frame.
@@ -56,13 +58,16 @@ class Tracker:
         pixels = as_pixels(frame)
         with torch.inference_mode():
             images = prepare(self._model, pixels, self._device)
-            output = self._model(images, as_track_queries(self.tracks, self.settings))
+            queries = as_track_queries(self.tracks, self.settings)
+            output = self._model(images, queries, previous=self.previous_frame)
+            self.previous_frame = output.memory.frame
             self.tracks = advance(self.tracks, predictions_of(output), self.settings)
         return _as_objects(self.tracks, pixels.shape[:2], self._model.settings.class_names)
 
     def reset(self) -> None:
         """Forget all tracks and begin a new stream; ids start at 1 again."""
         self.tracks = self._no_tracks()
+        self.previous_frame = None
 
     def _no_tracks(self) -> Tracks:
         embedding_size: int = self._model.embedding_size

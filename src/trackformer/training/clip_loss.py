@@ -27,6 +27,7 @@ from trackformer.training.track_queries import (
 )
 from trackformer.types import (
     Clip,
+    FrameFeatures,
     ModelOutput,
     Proposals,
     Target,
@@ -72,6 +73,7 @@ def clip_loss(
     batch_size = len(clip.targets[0])
     motions = _draw_motions(batch_size, settings.track_queries, generator)
     carried: list[CarriedObjects] | None = None
+    previous: FrameFeatures | None = None
     losses: list[Tensor] = []
     terms: dict[str, Tensor] = {}
     last = len(clip.images) - 1
@@ -81,7 +83,8 @@ def clip_loss(
         queries, index = _asked(carried, targets, motions)
         # Without gradient, earlier frames are a given for this step (the paper's two frames).
         with torch.set_grad_enabled(is_trained or settings.track_queries.carry_gradient):
-            output = model(images, queries)
+            output = model(images, queries, previous=previous)
+        previous = _left_for_the_next(output, settings.track_queries)
         target_index = match(output, targets, index, settings.matching)
         if is_trained:
             num_objects = _num_objects(targets, output, mean_over_processes)
@@ -108,6 +111,12 @@ def _asked(
         device = targets[0].boxes.device
         return None, torch.zeros((len(targets), 0), dtype=torch.long, device=device)
     return as_batch(carried, motions), carried_targets(carried, targets)
+
+
+def _left_for_the_next(output: ModelOutput, settings: TrackQuerySettings) -> FrameFeatures | None:
+    """What a model of two frames sees of this one: a given, unless gradients are carried."""
+    frame = output.memory.frame
+    return frame if frame is None or settings.carry_gradient else frame.detach()
 
 
 def _hand_over(
