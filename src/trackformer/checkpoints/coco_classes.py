@@ -16,3 +16,18 @@ COCO_CLASSES: Final[tuple[str, ...]] = (
     "microwave", "oven", "toaster", "sink", "refrigerator", "book", "clock", "vase", "scissors",
     "teddy bear", "hair drier", "toothbrush",
 )  # fmt: skip
+NO_CATEGORY: Final = "N/A"
+"""Name of a class index that stands for nothing."""
+UNUSED_IDS: Final = (0, 12, 26, 29, 30, 45, 66, 68, 69, 71, 83)
+"""COCO's category ids up to 90 that no category has."""
+
+
+def coco_names_by_id() -> tuple[str, ...]:
+    """Names of COCO's category ids 0 to 90, `NO_CATEGORY` where an id is not used.
+
+    >>> coco_names_by_id()[1], coco_names_by_id()[90], coco_names_by_id()[12]
+    ('person', 'toothbrush', 'N/A')
+    """
+    names = iter(COCO_CLASSES)
+    num_ids = len(COCO_CLASSES) + len(UNUSED_IDS)
+    return tuple(NO_CATEGORY if index in UNUSED_IDS else next(names) for index in range(num_ids))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
-import torch
 from torch import Tensor
 
 from trackformer.checkpoints.coco_classes import COCO_CLASSES
+from trackformer.checkpoints.hugging_face_files import read_config, read_tensors
 from trackformer.checkpoints.model_files import load_tensors
 from trackformer.errors import CheckpointError
 from trackformer.input_settings import InputSettings
@@ -32,8 +30,8 @@ def load_hugging_face(folder: Path) -> TrackFormer:
         CheckpointError: A file is missing or damaged, the model type is another one, or the
             tensors do not fit the configuration.
     """
-    config = _read_config(folder / "config.json")
-    tensors = _read_tensors(folder)
+    config = _real_time_config(folder / "config.json")
+    tensors = read_tensors(folder)
     network = {
         name.removeprefix("model."): tensor
         for name, tensor in tensors.items()
@@ -85,31 +83,11 @@ def _class_names(config: dict[str, Any]) -> tuple[str, ...]:
     return names or COCO_CLASSES
 
 
-def _read_config(path: Path) -> dict[str, Any]:
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{path}: no such file; expected a Hugging Face folder") from error
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: expected a JSON file: {error}") from error
-    if not isinstance(config, dict) or config.get("model_type") not in MODEL_TYPES:
-        kind = config.get("model_type") if isinstance(config, dict) else None
+def _real_time_config(path: Path) -> dict[str, Any]:
+    config = read_config(path)
+    kind = config.get("model_type")
+    if kind not in MODEL_TYPES:
         raise CheckpointError(
             f"{path}: expected a model of type {', '.join(MODEL_TYPES)}, got {kind!r}"
         )
     return config
-
-
-def _read_tensors(folder: Path) -> dict[str, Tensor]:
-    try:
-        if (folder / "model.safetensors").exists():
-            return safetensors.torch.load_file(folder / "model.safetensors")
-        for name in ("pytorch_model.bin", "state.pt"):
-            if (folder / name).exists():
-                return dict(torch.load(folder / name, map_location="cpu", weights_only=True))
-    except Exception as error:
-        # torch and safetensors raise many types for damaged files; the cause is chained.
-        raise CheckpointError(f"{folder}: the weights cannot be read: {error}") from error
-    raise CheckpointError(
-        f"{folder}: no weights; expected model.safetensors, pytorch_model.bin or state.pt"
-    )

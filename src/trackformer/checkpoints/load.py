@@ -7,8 +7,11 @@ from pathlib import Path
 
 import torch
 
-from trackformer.checkpoints.hugging_face import load_hugging_face
+from trackformer.checkpoints.hugging_face import MODEL_TYPES, load_hugging_face
+from trackformer.checkpoints.hugging_face_detr import DETR_MODEL_TYPES, load_hugging_face_detr
+from trackformer.checkpoints.hugging_face_files import read_config
 from trackformer.checkpoints.model_files import load_file
+from trackformer.checkpoints.published_files import load_published
 from trackformer.errors import CheckpointError
 from trackformer.models.trackformer import TrackFormer
 
@@ -17,8 +20,9 @@ def load_model(name_or_path: str | Path, device: torch.device | str = "cpu") -> 
     """Load a model, ready to track.
 
     Args:
-        name_or_path: A bundled name (`bundled_models()`), a file saved by this library, or a
-            folder saved by transformers.
+        name_or_path: A bundled name (`bundled_models()`), a file saved by this library, a file
+            of the published DETR, Deformable DETR or TrackFormer code, or a folder saved by
+            transformers.
         device: Where to put it.
 
     Returns:
@@ -29,16 +33,18 @@ def load_model(name_or_path: str | Path, device: torch.device | str = "cpu") -> 
     """
     path = Path(name_or_path)
     if path.is_dir():
-        model = load_hugging_face(path)
+        model = _load_folder(path)
     elif path.suffix == ".safetensors":
         model, _ = load_file(path)
     elif str(name_or_path) in bundled_models():
         with resources.as_file(_weights() / f"{name_or_path}.safetensors") as file:
             model, _ = load_file(file)
+    elif path.is_file():
+        model = load_published(path)
     else:
         raise CheckpointError(
-            f"{name_or_path}: expected a .safetensors file, a Hugging Face folder, or one of the "
-            f"bundled models ({', '.join(bundled_models()) or 'none'})"
+            f"{name_or_path}: expected a .safetensors file, a published .pth file, a Hugging Face "
+            f"folder, or one of the bundled models ({', '.join(bundled_models()) or 'none'})"
         )
     return model.to(device)
 
@@ -52,6 +58,17 @@ def bundled_models() -> tuple[str, ...]:
             if file.name.endswith(".safetensors")
         )
     )
+
+
+def _load_folder(folder: Path) -> TrackFormer:
+    config = folder / "config.json"
+    kind = read_config(config).get("model_type")
+    if kind in DETR_MODEL_TYPES:
+        return load_hugging_face_detr(folder)
+    if kind in MODEL_TYPES:
+        return load_hugging_face(folder)
+    known = ", ".join((*DETR_MODEL_TYPES, *MODEL_TYPES))
+    raise CheckpointError(f"{config}: expected a model of type {known}, got {kind!r}")
 
 
 def _weights() -> resources.abc.Traversable:
