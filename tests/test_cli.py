@@ -16,7 +16,7 @@ import trackformer
 from trackformer import cli, commands
 from trackformer.errors import DataError
 
-VERBS = ("track", "detect", "train", "evaluate", "demo", "info")
+VERBS = ("track", "detect", "train", "evaluate", "convert", "demo", "info")
 HELP_OF_ALL_VERBS = f"""
 import sys
 from trackformer.cli import run

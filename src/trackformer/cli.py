@@ -26,7 +26,8 @@ INTERRUPTED: Final = 130
 """Exit code after Ctrl-C, as shells know it."""
 
 _MODEL_HELP = (
-    "a bundled name (see `trackformer info`), a .safetensors file or a Hugging Face folder"
+    "a bundled name (see `trackformer info`), a .safetensors file, a published .pth file or a "
+    "Hugging Face folder"
 )
 _SETTINGS_MODULE = "trackformer.tracking.settings"
 
@@ -71,6 +72,7 @@ def _command(verb: str) -> Command:
         "detect": commands.detect,
         "train": commands.train,
         "evaluate": commands.evaluate,
+        "convert": commands.convert,
         "demo": commands.demo,
         "info": commands.info,
     }[verb]
@@ -107,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
         ("detect", "Detect the objects of a video, without identities.", _add_detect),
         ("train", "Train a model.", _add_train),
         ("evaluate", "Score tracks against ground truth.", _add_evaluate),
+        ("convert", "Write any weights that load as one .safetensors file.", _add_convert),
         ("demo", "Track the bundled clip with a bundled model.", _add_demo),
         ("info", "Show versions, devices and bundled models.", _add_nothing),
     ):
@@ -197,6 +200,20 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="also write the scores, in [0, 100], to FILE"
     )
+
+
+def _add_convert(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", metavar="SRC", help=_MODEL_HELP)
+    parser.add_argument(
+        "destination", type=Path, metavar="DST", help="the file to write, ending in .safetensors"
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="run probe images through both, print a fingerprint of the outputs, and fail if they "
+        "differ",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace DST if it exists")
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:

@@ -27,6 +27,8 @@ Command = Callable[[argparse.Namespace], int]
 
 PARTLY_FAILED: Final = 1
 """Exit code of a video that broke off: the results before the cut were written."""
+CHECK_FAILED: Final = 1
+"""Exit code of a conversion whose outputs differ from the source's."""
 
 
 def track(options: argparse.Namespace) -> int:
@@ -95,6 +97,34 @@ def evaluate(options: argparse.Namespace) -> int:
             raise DataError(f"{options.json}: cannot be written: {error.strerror}") from error
         print(options.json)
     return 0
+
+
+def convert(options: argparse.Namespace) -> int:
+    """Any weights in, one file of ours out."""
+    import warnings
+
+    from trackformer.checkpoints.convert import compare, convert
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        model = convert(options.source, options.destination, overwrite=options.overwrite)
+    for warning in caught:
+        print(f"warning: {warning.message}", file=sys.stderr)
+    print(options.destination)
+    if not options.check:
+        return 0
+    comparison = compare(model, options.destination)
+    print(f"source:  {comparison.source}")
+    print(f"written: {comparison.written}")
+    if comparison.agrees:
+        print(f"they agree (largest difference {comparison.largest_difference:.1e})")
+        return 0
+    print(
+        f"error: {options.destination}: its outputs differ from the source's by up to "
+        f"{comparison.largest_difference:.1e}",
+        file=sys.stderr,
+    )
+    return CHECK_FAILED
 
 
 def demo(options: argparse.Namespace) -> int:

@@ -108,7 +108,7 @@ def _renamed(
     boxes_only = {name: tensor for name, tensor in stored.items() if not MASK_HEAD.match(name)}
     if len(boxes_only) < len(stored):
         warnings.warn(
-            f"{folder}: its mask head is left out: this model predicts boxes only", stacklevel=4
+            f"{folder}: its mask head is left out: this model predicts boxes only", stacklevel=5
         )
     if config.model_type == "detr":
         return from_hugging_face_detr(boxes_only)

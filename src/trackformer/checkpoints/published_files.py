@@ -95,7 +95,7 @@ def _tensors_in(content: object, path: Path) -> dict[str, Tensor]:
     without_masks = {name: tensor for name, tensor in named.items() if not MASK_HEAD.match(name)}
     if len(without_masks) < len(named):
         warnings.warn(
-            f"{path}: its mask head is left out: this model predicts boxes only", stacklevel=4
+            f"{path}: its mask head is left out: this model predicts boxes only", stacklevel=5
         )
     return without_masks
 

@@ -1,0 +1,63 @@
+"""`trackformer convert SRC DST [--check]`: what it prints, writes and returns."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from golden.recordings import published_weights
+from tiny_models import tiny_model
+from trackformer import cli, load_model
+from trackformer.checkpoints import convert
+from trackformer.checkpoints.model_files import save_model
+
+
+@pytest.fixture
+def source(tmp_path):
+    save_model(tiny_model(), tmp_path / "source.safetensors")
+    return tmp_path / "source.safetensors"
+
+
+def test_a_checked_conversion_prints_both_fingerprints(source, tmp_path, capsys):
+    written = tmp_path / "written.safetensors"
+
+    code = cli.run(["convert", str(source), str(written), "--check"])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert code == 0
+    assert lines[0] == str(written)
+    assert lines[1].removeprefix("source:  ") == lines[2].removeprefix("written: ")
+    assert lines[3] == "they agree (largest difference 0.0e+00)"
+
+
+def test_a_difference_is_an_error(source, tmp_path, capsys, monkeypatch):
+    def differ(model, written):
+        same = compare(model, written)
+        return dataclasses.replace(same, largest_difference=0.5)
+
+    compare = convert.compare
+    monkeypatch.setattr(convert, "compare", differ)
+
+    code = cli.run(["convert", str(source), str(tmp_path / "written.safetensors"), "--check"])
+
+    assert code == 1
+    assert "outputs differ from the source's by up to 5.0e-01" in capsys.readouterr().err
+
+
+def test_what_is_left_out_is_said_in_one_line(tmp_path, capsys):
+    weights = published_weights("detr_r50_small") | {"mask_head.lay1.bias": torch.zeros(8)}
+    torch.save({"model": weights}, tmp_path / "panoptic.pth")
+    written = tmp_path / "written.safetensors"
+
+    code = cli.run(["convert", str(tmp_path / "panoptic.pth"), str(written)])
+
+    error = capsys.readouterr().err
+    assert code == 0
+    assert error.startswith("warning: ")
+    assert error.count("\n") == 1
+    assert load_model(written).settings.detector.kind == "detr"
+
+
+def test_a_file_that_is_there_is_one_line(source, capsys):
+    code = cli.run(["convert", str(source), str(source)])
+    assert (code, capsys.readouterr().err.count("\n")) == (2, 1)
