@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,12 @@ from trackformer.models.settings import HuggingFaceSettings, ModelSettings
 from trackformer.models.trackformer import TrackFormer
 
 MODEL_TYPES = ("rt_detr", "rt_detr_v2", "d_fine", "deimv2")
+# Names in published files that transformers 5 changed in its models; it maps them back on saving.
+RENAMED = (
+    (r"\bout_proj\b", "o_proj"),
+    (r"\bencoder\.encoder\.(\d+)\.layers\b", r"encoder.aifi.\1.layers"),
+)
+FEEDFORWARD_NAMES = {"d_fine": ("mlp.layers.0", "mlp.layers.1")}
 
 
 def load_hugging_face(folder: Path) -> TrackFormer:
@@ -33,7 +40,7 @@ def load_hugging_face(folder: Path) -> TrackFormer:
     config = _real_time_config(folder / "config.json")
     tensors = read_tensors(folder)
     network = {
-        name.removeprefix("model."): tensor
+        _current_name(name.removeprefix("model."), config["model_type"]): tensor
         for name, tensor in tensors.items()
         if name.startswith("model.") and not name.endswith("num_batches_tracked")
     }
@@ -49,6 +56,19 @@ def load_hugging_face(folder: Path) -> TrackFormer:
     fold_batch_norms(model.detector.network)  # type: ignore[arg-type]
     model.settings = settings
     return model.eval()
+
+
+def _current_name(name: str, model_type: str) -> str:
+    """The name of a published tensor in the installed library's model."""
+    if model_type == "deimv2":  # younger than the changes
+        return name
+    for old, new in RENAMED:
+        name = re.sub(old, new, name)
+    for number, new in enumerate(
+        FEEDFORWARD_NAMES.get(model_type, ("mlp.fc1", "mlp.fc2")), start=1
+    ):
+        name = re.sub(rf"(layers\.\d+)\.fc{number}\b", rf"\1.{new}", name)
+    return name
 
 
 def _settings_of(config: dict[str, Any], network: dict[str, Tensor]) -> ModelSettings:
