@@ -16,7 +16,6 @@ DETECTORS = [
     "detr_r50_small_prenorm",
     "detr_r50_small_dc5",
     "deformable_r50_small",
-    "deformable_r50_small_refine",
     "deformable_r50_small_refine_twostage",
     "deformable_r50_small_singlescale",
 ]

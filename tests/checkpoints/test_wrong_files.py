@@ -110,6 +110,21 @@ def test_a_missing_tensor_that_tells_a_size_is_named(missing, tmp_path):
         load_model(tmp_path / "part.pth")
 
 
+@pytest.mark.parametrize(
+    ("name", "tensor"),
+    [
+        (NAME, {"transformer.encoder.layers.0.self_attn.in_proj_bias": torch.zeros(2)}),
+        (NAME, {"transformer.encoder.layers.0.self_attn.in_proj_bias": torch.tensor(1.0)}),
+        ("deformable_r50_small", {"query_embed.weight": torch.zeros(5)}),
+    ],
+)
+def test_a_packed_tensor_that_cannot_be_cut_is_refused(name, tensor, tmp_path):
+    torch.save({"model": published_weights(name) | tensor}, tmp_path / "odd.pth")
+
+    with pytest.raises(CheckpointError, match=r"odd\.pth: a packed tensor"):
+        load_model(tmp_path / "odd.pth")
+
+
 @pytest.mark.parametrize("arguments", [{"nheads": "many"}, {"nheads": 7}, {"dilation": [1]}])
 def test_arguments_that_make_no_sense_are_refused(arguments, tmp_path):
     content = {"model": published_weights(NAME), "args": argparse.Namespace(**arguments)}

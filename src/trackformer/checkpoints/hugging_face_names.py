@@ -88,7 +88,9 @@ def from_hugging_face_deformable_detr(
         num_heads: How many pairs of heads our module has.
     """
     ours = renamed(_without_counters(stored), DEFORMABLE_DETR_RULES)
-    if "query_position_embeddings.weight" in ours:
+    queries = ours.get("query_position_embeddings.weight")
+    # Of any other shape, loading reports it.
+    if queries is not None and queries.ndim == 2 and queries.shape[1] % 2 == 0:
         position, content = ours.pop("query_position_embeddings.weight").chunk(2, dim=1)
         ours |= {"query_source.position": position, "query_source.content": content}
     heads = {name: ours.pop(name) for name in list(ours) if HEAD.match(name)}

@@ -50,11 +50,12 @@ def load_published(path: Path) -> TrackFormer:
     weights = _read(path)
     try:
         settings = settings_of(weights)
+        tensors = _renamed(weights, settings)
         model = build_model(settings)
     except (ConfigError, ValueError) as error:
         # ValueError: pydantic's, where a shape gives a size of 0.
         raise CheckpointError(f"{path}: no such model can be built: {error}") from error
-    load_tensors(model.detector, _renamed(weights, settings), str(path))
+    load_tensors(model.detector, tensors, str(path))
     return model.eval()
 
 
@@ -117,6 +118,12 @@ def _arguments_in(content: object, path: Path) -> dict[str, object]:
 
 
 def _renamed(weights: PublishedWeights, settings: ModelSettings) -> dict[str, Tensor]:
-    if isinstance(settings.detector, DetrSettings):
-        return from_published_detr(weights.tensors)
-    return from_published_deformable_detr(weights.tensors)
+    is_detr = isinstance(settings.detector, DetrSettings)
+    rename = from_published_detr if is_detr else from_published_deformable_detr
+    try:
+        return rename(weights.tensors)
+    except (IndexError, RuntimeError, ValueError) as error:
+        # Packed matrices (attention, queries) are cut, which odd shapes do not allow.
+        raise CheckpointError(
+            f"{weights.where}: a packed tensor has not its published shape: {error}"
+        ) from error

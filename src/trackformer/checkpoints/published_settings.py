@@ -176,7 +176,7 @@ def _deformable_detr(weights: PublishedWeights) -> ModelSettings:
         is_joint = weights.rows(ENCODER_OFFSETS) == weights.rows(DECODER_OFFSETS)
         multi_frame = "joint_encoder" if is_joint else "separate_encoder"
     # One offset has an x and a y, for every head and level.
-    num_offsets_per_point = 2 * arguments.nheads * num_decoder_levels
+    num_offsets_per_point = max(1, 2 * arguments.nheads * num_decoder_levels)
     return ModelSettings(
         detector=DeformableDetrSettings(
             backbone=_backbone(weights),
