@@ -1,4 +1,9 @@
-"""One thread per test process: tiny models are slower on many, and processes share the cores."""
+"""A tiny model on disk and tiny videos; one thread per test process.
+
+Tiny models are slower on many threads, and test processes share the cores.
+"""
+
+from __future__ import annotations
 
 import os
 
@@ -6,6 +11,60 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
 
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
 import torch
 
+from tiny_models import tiny_model
+from trackformer.checkpoints.model_files import save_model
+from trackformer.models.trackformer import TrackFormer
+
 torch.set_num_threads(1)
+
+EAGER_TRACKER = {"birth_score": 0.05, "keep_score": 0.05, "reid_score": 0.05}
+"""Thresholds at which also random weights find and keep something."""
+
+
+@pytest.fixture(scope="session")
+def eager_model() -> TrackFormer:
+    model = tiny_model()
+    model.settings = model.settings.model_copy(update={"tracker": EAGER_TRACKER})
+    return model
+
+
+@pytest.fixture(scope="session")
+def model_file(eager_model: TrackFormer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    save_model(eager_model, path)
+    return path
+
+
+@pytest.fixture
+def make_clip(tmp_path: Path) -> Callable[..., Path]:
+    """Writes an mp4 of noise at 10 frames a second, whose index comes first."""
+
+    def make(num_frames: int = 6, name: str = "clip.mp4") -> Path:
+        path = tmp_path / name
+        noise = np.random.default_rng(0).integers(0, 255, (num_frames, 48, 64, 3), dtype=np.uint8)
+        with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
+            stream = container.add_stream("libx264", rate=10)
+            stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
+            for pixels in noise:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+            container.mux(stream.encode(None))
+        return path
+
+    return make
+
+
+@pytest.fixture
+def cut_clip(make_clip: Callable[..., Path]) -> Path:
+    """A clip that declares 40 frames and has about half of them."""
+    path = make_clip(num_frames=40, name="cut.mp4")
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    return path
