@@ -57,6 +57,8 @@ def published_settings(name: str) -> DetrSettings | DeformableDetrSettings:
         "num_decoder_layers": args["dec_layers"],
         "feedforward_size": args["dim_feedforward"],
         "num_queries": args["num_queries"],
+        # The recordings were made without.
+        "dropout": 0.0,
     }
     is_trackformer = "trackformer" in name
     if "deformable" in name:
