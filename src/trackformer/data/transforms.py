@@ -53,12 +53,11 @@ def crop_image(
     if right <= left or bottom <= top:
         return shown
     to_canvas = np.array([canvas[1] / crop.width, canvas[0] / crop.height])
-    begin = np.rint((np.array([left, top]) - [crop.left, crop.top]) * to_canvas).astype(int)
-    end = np.rint((np.array([right, bottom]) - [crop.left, crop.top]) * to_canvas).astype(int)
-    begin, end = np.clip(begin, 0, canvas[::-1]), np.clip(end, 0, canvas[::-1])
-    if (end > begin).all():
-        piece = resize(pixels[top:bottom, left:right], (end[1] - begin[1], end[0] - begin[0]))
-        shown[begin[1] : end[1], begin[0] : end[0]] = piece
+    corners = np.array([[left, top], [right, bottom]]) - [crop.left, crop.top]
+    low, high = np.clip(np.rint(corners * to_canvas), 0, canvas[::-1]).astype(int).tolist()
+    if high[0] > low[0] and high[1] > low[1]:
+        piece = resize(pixels[top:bottom, left:right], (high[1] - low[1], high[0] - low[0]))
+        shown[low[1] : high[1], low[0] : high[0]] = piece
     return np.ascontiguousarray(shown[:, ::-1]) if crop.is_mirrored else shown
 
 
