@@ -10,8 +10,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-Rules = tuple[tuple[str, str], ...]
-"""(pattern, replacement), applied one after the other to every name."""
+from trackformer.checkpoints.renaming import Rules, renamed
 
 SHARED_RULES: Rules = (
     # The mask variants keep the detector inside.
@@ -70,7 +69,7 @@ def from_published_detr(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     Names that no rule knows stay as they are, so that loading reports them.
     """
-    return _split_attention(_renamed(published, DETR_RULES))
+    return _split_attention(renamed(published, DETR_RULES))
 
 
 def from_published_deformable_detr(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -83,7 +82,7 @@ def from_published_deformable_detr(published: Mapping[str, Tensor]) -> dict[str,
     unrepeated = {
         name: tensor for name, tensor in published.items() if not REPEATED_HEADS.match(name)
     }
-    ours = _split_attention(_renamed(unrepeated, DEFORMABLE_DETR_RULES))
+    ours = _split_attention(renamed(unrepeated, DEFORMABLE_DETR_RULES))
     if not refines:
         ours = {name: tensor for name, tensor in ours.items() if not LATER_HEADS.match(name)}
     if "query_embed.weight" in ours:
@@ -100,16 +99,6 @@ def from_published_trackformer(published: Mapping[str, Tensor]) -> dict[str, Ten
     is_deformable = any(name.endswith("transformer.level_embed") for name in published)
     convert = from_published_deformable_detr if is_deformable else from_published_detr
     return {f"detector.{name}": tensor for name, tensor in convert(published).items()}
-
-
-def _renamed(published: Mapping[str, Tensor], rules: Rules) -> dict[str, Tensor]:
-    renamed = {}
-    for name, tensor in published.items():
-        new_name = name
-        for pattern, replacement in rules:
-            new_name = re.sub(pattern, replacement, new_name)
-        renamed[new_name] = tensor
-    return renamed
 
 
 def _split_attention(packed: Mapping[str, Tensor]) -> dict[str, Tensor]:
