@@ -5,20 +5,20 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-HEIGHT, WIDTH = 64, 96
-SIDE = 20
+HEIGHT, WIDTH = 48, 64
+SIDE = 14
 COLOURS = ((230, 40, 40), (40, 80, 230))
 
 
 def positions(num_frames: int) -> np.ndarray:
     """(frame, object, xy) of the top left corners: two squares that pass through each other."""
     along = np.linspace(4, WIDTH - SIDE - 4, num_frames).round()
-    first = np.stack([along, np.full(num_frames, 16)], axis=1)
-    second = np.stack([along[::-1], np.full(num_frames, 28)], axis=1)
+    first = np.stack([along, np.full(num_frames, 12)], axis=1)
+    second = np.stack([along[::-1], np.full(num_frames, 21)], axis=1)
     return np.stack([first, second], axis=1)
 
 
-def write_crossing(folder: Path, num_frames: int = 16) -> Path:
+def write_crossing(folder: Path, num_frames: int = 10) -> Path:
     """One sequence in which a red and a blue square cross; the red one is in front."""
     (folder / "img1").mkdir(parents=True)
     (folder / "gt").mkdir()
