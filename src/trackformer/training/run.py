@@ -79,8 +79,8 @@ def _step(run: Run, clip: Clip) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         loss, terms = run.trainer(clip.to(accelerator.device), generator)
     if not torch.isfinite(loss):
         raise DataError(
-            f"step {run.step}: the loss is {float(loss.detach())}; lower optimizer.learning_rate or "
-            "check the annotations"
+            f"step {run.step}: the loss is {float(loss.detach())}; lower "
+            "optimizer.learning_rate or check the annotations"
         )
     run.optimizer.zero_grad()
     accelerator.backward(loss)
