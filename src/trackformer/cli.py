@@ -127,6 +127,12 @@ def _add_track(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.yaml",
         help="tracker settings that differ from the model's own (flags win over the file)",
     )
+    parser.add_argument(
+        "--public-detections",
+        type=Path,
+        metavar="det.txt",
+        help="MOTChallenge detections of the video: tracks begin only where they show an object",
+    )
     add_settings_flags(
         parser,
         _SETTINGS_MODULE,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from trackformer.models.trackformer import TrackFormer
+    from trackformer.tracking.public_detections import PublicDetections
     from trackformer.tracking.run import VideoRun
     from trackformer.video.frames import FrameSource
 
@@ -36,6 +37,7 @@ def track(options: argparse.Namespace) -> int:
     from trackformer.tracking.settings import TrackerSettings
 
     changes = _tracker_changes(options)
+    public_detections = _public_detections(options)
 
     def work(model: TrackFormer, source: FrameSource) -> VideoRun:
         from trackformer.tracking.run import track_video
@@ -45,6 +47,7 @@ def track(options: argparse.Namespace) -> int:
             source,
             options.output,
             settings_from(TrackerSettings, model.settings.tracker | changes, "tracker settings"),
+            public_detections=public_detections,
             write_video=not options.no_video,
             overwrite=options.overwrite,
         )
@@ -167,6 +170,15 @@ def _tracker_changes(options: argparse.Namespace) -> dict[str, Any]:
         return changes
     in_file = read_settings(TrackerSettings, options.settings).model_dump(exclude_unset=True)
     return in_file | changes
+
+
+def _public_detections(options: argparse.Namespace) -> PublicDetections | None:
+    """The given detection file, read before anything slower starts."""
+    if options.public_detections is None:
+        return None
+    from trackformer.tracking.public_detections import read_public_detections
+
+    return read_public_detections(options.public_detections)
 
 
 def _process_video(

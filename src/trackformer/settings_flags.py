@@ -17,6 +17,7 @@ from typing import Any, Final
 _PREFIX: Final = "settings."
 """In front of a field's name among the parsed options, where it cannot meet another option's."""
 _ABSENT: Final = ("null", "none", "off")
+"""What may be typed for no value, where a field takes None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class DocumentedField:
     name: str
     default: str
     help: str
+    is_optional: bool
+    """None is among its values."""
 
 
 def add_settings_flags(
@@ -38,6 +41,7 @@ def add_settings_flags(
             "--" + field.name.replace("_", "-"),
             dest=_PREFIX + field.name,
             metavar=field.name.split("_")[-1].upper(),
+            type=_optional if field.is_optional else str,
             default=argparse.SUPPRESS,
             help=f"{field.help} (default: {field.default})".replace("%", "%%"),
         )
@@ -45,9 +49,9 @@ def add_settings_flags(
 
 def given_settings(options: argparse.Namespace) -> dict[str, Any]:
     """Only the fields whose flags were given, as text; None where a threshold is switched off."""
-    given: Mapping[str, str] = vars(options)
+    given: Mapping[str, str | None] = vars(options)
     return {
-        name.removeprefix(_PREFIX): None if value in _ABSENT else value
+        name.removeprefix(_PREFIX): value
         for name, value in given.items()
         if name.startswith(_PREFIX)
     }
@@ -72,7 +76,18 @@ def _documented(settings_class: ast.ClassDef) -> Iterator[DocumentedField]:
     for field, text in pairwise(settings_class.body):
         match field, text:
             case (
-                ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as default),
+                ast.AnnAssign(
+                    target=ast.Name(id=name), annotation=kind, value=ast.expr() as default
+                ),
                 ast.Expr(value=ast.Constant(value=str(docstring))),
             ):
-                yield DocumentedField(name, ast.unparse(default), " ".join(docstring.split()))
+                yield DocumentedField(
+                    name=name,
+                    default=ast.unparse(default).replace("None", "null"),
+                    help=" ".join(docstring.split()),
+                    is_optional=ast.unparse(kind).endswith("| None"),
+                )
+
+
+def _optional(text: str) -> str | None:
+    return None if text in _ABSENT else text

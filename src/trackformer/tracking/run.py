@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import Float
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -25,6 +27,7 @@ from trackformer.errors import DataError
 from trackformer.models.trackformer import TrackFormer
 from trackformer.tracking.output_files import OutputFiles, check_output, output_files
 from trackformer.tracking.outputs import open_outputs
+from trackformer.tracking.public_detections import PublicDetections
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
 from trackformer.tracking.tracker import ObjectDetector, Tracker
 from trackformer.types import Detections, TrackedObjects
@@ -49,12 +52,13 @@ class VideoRun:
     """Why the video ended before its end; None if it did not."""
 
 
-def track_video(
+def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a default
     model: TrackFormer,
     source: Source,
     output: Path | str,
     settings: TrackerSettings | None = None,
     *,
+    public_detections: PublicDetections | None = None,
     write_video: bool = True,
     overwrite: bool = False,
 ) -> VideoRun:
@@ -69,6 +73,7 @@ def track_video(
         source: A video, a folder or pattern of images, a camera, a stream (see `open_source`).
         output: A folder; made if it does not exist.
         settings: Thresholds; by default those stored with the model's weights.
+        public_detections: Only objects that these show begin tracks; None: every object may.
         write_video: Also draw the tracks into a video.
         overwrite: Replace results that are in the folder already.
 
@@ -80,7 +85,14 @@ def track_video(
     files = output_files(Path(output), "tracks", write_video=write_video)
     check_output(files, overwrite=overwrite)
     with _opened(source) as frames:
-        return _run(model, frames, files, lambda frame: tracker.update(frame.pixels))
+        return _run(
+            model,
+            frames,
+            files,
+            lambda frame: tracker.update(
+                frame.pixels, _public_boxes(public_detections, frame, tracker.settings)
+            ),
+        )
 
 
 def detect_video(
@@ -100,6 +112,12 @@ def detect_video(
         return _run(
             model, frames, files, lambda frame: detector.detect(frame.pixels, frame.frame_index)
         )
+
+
+def _public_boxes(
+    detections: PublicDetections | None, frame: Frame, settings: TrackerSettings
+) -> Float[np.ndarray, "P 4"] | None:
+    return None if detections is None else detections.in_frame(frame.frame_index, settings)
 
 
 def _opened(source: Source) -> FrameSource | nullcontext[FrameSource]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 
 from trackformer.config import Settings
 
@@ -30,6 +30,28 @@ class TrackerSettings(Settings):
     """Share, [0, 1], of a track's last displacement by which its reference box moves on; 0: off."""
     max_tracks: Annotated[int, Field(ge=1)] = 300
     """Most tracks at a time, 1 or more: beyond, those lost for longest are given up first."""
+    termination_steps: PositiveInt = 1
+    """Frames in a row, 1 or more, that a track must stay below keep_score before it is lost."""
+    reid_embedding_distance: NonNegativeFloat | None = None
+    """New detections up to this embedding distance also bring lost tracks back; null: off."""
+    reid_center_distance: NonNegativeFloat | None = None
+    """New detections up to this many pixels away also bring lost tracks back; null: off."""
+    public_rule: Literal["center_distance", "min_iou"] = "center_distance"
+    """How a birth must meet a public detection, where given: center_distance or min_iou (0.5)."""
+    clip_boxes: bool = False
+    """Cut boxes at the borders of the frame: true or false."""
+    previous_frame_distance: PositiveInt = 1
+    """How many frames, 1 or more, models of two frames look back."""
+    compatibility: Literal["none", "reference"] = "none"
+    """reference: as the published tracker does it, defects included (docs/compatibility.md)."""
+
+    @model_validator(mode="after")
+    def _one_distance(self) -> TrackerSettings:
+        if None not in (self.reid_embedding_distance, self.reid_center_distance):
+            raise ValueError(
+                "expected at most one of reid_embedding_distance and reid_center_distance"
+            )
+        return self
 
 
 class DetectSettings(Settings):

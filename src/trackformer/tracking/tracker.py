@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from jaxtyping import Shaped, UInt8
+from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor
 
 from trackformer.boxes import non_maximum_suppression, to_pixels_xyxy
@@ -14,8 +15,9 @@ from trackformer.config import settings_from
 from trackformer.errors import DataError
 from trackformer.models.trackformer import TrackFormer
 from trackformer.preprocessing import input_size, normalise, resize
-from trackformer.tracking.lifecycle import Tracks, advance, as_track_queries, no_tracks
+from trackformer.tracking.lifecycle import advance
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
+from trackformer.tracking.tracks import Tracks, as_track_queries, no_tracks
 from trackformer.types import Detections, FrameFeatures, Images, TrackedObjects, predictions_of
 
 FrameLike = Shaped[np.ndarray, "..."] | Shaped[Tensor, "..."]
@@ -40,14 +42,26 @@ class Tracker:
         self._device = next(model.parameters()).device
         self.settings = settings if settings is not None else settings_for(model)
         self.tracks: Tracks = self._no_tracks()
-        # Of the last frame only, and only where the model looks at two.
-        self.previous_frame: FrameFeatures | None = None
+        # Filled only where the model looks at two frames.
+        self._last_frames: deque[FrameFeatures | None] = deque(
+            maxlen=self.settings.previous_frame_distance
+        )
 
-    def update(self, frame: FrameLike) -> TrackedObjects:
+    @property
+    def previous_frame(self) -> FrameFeatures | None:
+        """What the model will look at beside the next frame; None: that frame alone."""
+        is_full = len(self._last_frames) == self.settings.previous_frame_distance
+        return self._last_frames[0] if is_full else None
+
+    def update(
+        self, frame: FrameLike, public_xyxy: Float[np.ndarray, "P 4"] | None = None
+    ) -> TrackedObjects:
         """Take the next frame.
 
         Args:
             frame: Height x width x 3, uint8, RGB; any size, which may change between frames.
+            public_xyxy: Detections, in pixels of the frame, without which no track may begin
+                (`TrackerSettings.public_rule`); None: every track may.
 
         Returns:
             The objects seen in this frame, in pixels of it.
@@ -60,14 +74,23 @@ class Tracker:
             images = prepare(self._model, pixels, self._device)
             queries = as_track_queries(self.tracks, self.settings)
             output = self._model(images, queries, previous=self.previous_frame)
-            self.previous_frame = output.memory.frame
-            self.tracks = advance(self.tracks, predictions_of(output), self.settings)
+            self._last_frames.append(output.memory.frame)
+            self.tracks = advance(
+                self.tracks,
+                predictions_of(output),
+                self.settings,
+                (pixels.shape[0], pixels.shape[1]),
+                None if public_xyxy is None else self._on_device(public_xyxy),
+            )
         return _as_objects(self.tracks, pixels.shape[:2], self._model.settings.class_names)
 
     def reset(self) -> None:
         """Forget all tracks and begin a new stream; ids start at 1 again."""
         self.tracks = self._no_tracks()
-        self.previous_frame = None
+        self._last_frames.clear()
+
+    def _on_device(self, boxes_xyxy: Float[np.ndarray, "P 4"]) -> Float[Tensor, "P 4"]:
+        return torch.from_numpy(boxes_xyxy).to(self._device, torch.float32)
 
     def _no_tracks(self) -> Tracks:
         embedding_size: int = self._model.embedding_size

@@ -1,0 +1,148 @@
+"""What is known of a stream's tracks between two frames, and how rows of it are changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from trackformer.tracking.settings import TrackerSettings
+from trackformer.types import Predictions, TrackQueries
+
+UNANSWERED = -1
+"""In place of a query's row: no query shows where this track is now."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tracks:
+    """The whole state of a tracked stream; replaced every frame, never edited."""
+
+    ids: Int[Tensor, " T"]
+    """Positive, never re-used."""
+    boxes: Float[Tensor, "T 4"]
+    """Relative cxcywh in the frame where each object was last seen."""
+    displacements: Float[Tensor, "T 2"]
+    """How far the box centre moved between the last two frames that saw the object; else 0."""
+    scores: Float[Tensor, " T"]
+    labels: Int[Tensor, " T"]
+    embeddings: Float[Tensor, "T C"]
+    frames_missed: Int[Tensor, " T"]
+    """Frames since the object was last seen; 0 = seen in the current frame."""
+    published_counts: Int[Tensor, "T 2"]
+    """(frames lost, frames below `keep_score`) as the published tracker counts them, that is on
+    and on over re-identifications; 0 unless `compatibility` is `reference`."""
+    next_id: int
+    frame_index: int
+    """0-based index of the frame this state belongs to; -1 before the first."""
+    num_reidentified: int
+    """How often a lost track was found again since the stream began."""
+
+
+def no_tracks(embedding_size: int, device: torch.device | str = "cpu") -> Tracks:
+    """The state before the first frame."""
+    whole = torch.zeros(0, dtype=torch.long, device=device)
+    real = torch.zeros(0, device=device)
+    return Tracks(
+        ids=whole,
+        boxes=real.reshape(0, 4),
+        displacements=real.reshape(0, 2),
+        scores=real,
+        labels=whole,
+        embeddings=real.reshape(0, embedding_size),
+        frames_missed=whole,
+        published_counts=whole.reshape(0, 2),
+        next_id=1,
+        frame_index=-1,
+        num_reidentified=0,
+    )
+
+
+def as_track_queries(tracks: Tracks, settings: TrackerSettings) -> TrackQueries:
+    """What the model is asked in the next frame: one row per track, boxes moved on."""
+    shift = settings.motion * tracks.displacements
+    boxes = torch.cat([tracks.boxes[:, :2] + shift, tracks.boxes[:, 2:]], dim=-1)
+    return TrackQueries(
+        embeddings=tracks.embeddings[None],
+        boxes=boxes[None],
+        is_padding=torch.zeros((1, len(tracks.ids)), dtype=torch.bool, device=boxes.device),
+    )
+
+
+def update_tracks(
+    tracks: Tracks, predictions: Predictions, answers: Int[Tensor, " T"], num_reidentified: int
+) -> Tracks:
+    """The tracks one frame later, in their order.
+
+    Args:
+        tracks: State of the frame before.
+        predictions: Answers of this frame's queries.
+        answers: Row of the query that shows where each track is now, or `UNANSWERED`. Such a track
+            keeps the box, displacement and embedding of the frame that last saw it.
+        num_reidentified: How many of the tracks were lost before and are not any more.
+    """
+    is_seen = answers != UNANSWERED
+    rows = answers.clamp(min=0)
+    column = is_seen[:, None]
+    boxes = torch.where(column, predictions.boxes[rows], tracks.boxes)
+    # A displacement over a gap would be several frames' worth; one frame later it is known again.
+    is_continued = is_seen & (tracks.frames_missed == 0)
+    moved = torch.where(is_continued[:, None], boxes[:, :2] - tracks.boxes[:, :2], 0.0)
+    return Tracks(
+        ids=tracks.ids,
+        boxes=boxes,
+        displacements=torch.where(column, moved, tracks.displacements),
+        scores=torch.where(is_seen, predictions.scores[rows], tracks.scores),
+        labels=torch.where(is_seen, predictions.labels[rows], tracks.labels),
+        embeddings=torch.where(column, predictions.embeddings[rows].float(), tracks.embeddings),
+        frames_missed=torch.where(is_seen, 0, tracks.frames_missed + 1),
+        published_counts=tracks.published_counts,
+        next_id=tracks.next_id,
+        frame_index=tracks.frame_index + 1,
+        num_reidentified=tracks.num_reidentified + num_reidentified,
+    )
+
+
+def add_births(tracks: Tracks, predictions: Predictions, rows: Int[Tensor, " _"]) -> Tracks:
+    """The tracks, and behind them a new one for each of some rows of the predictions."""
+    num_born = len(rows)
+    ids = torch.arange(tracks.next_id, tracks.next_id + num_born, device=tracks.ids.device)
+    return Tracks(
+        ids=torch.cat([tracks.ids, ids]),
+        boxes=torch.cat([tracks.boxes, predictions.boxes[rows]]),
+        displacements=torch.cat([tracks.displacements, tracks.boxes.new_zeros((num_born, 2))]),
+        scores=torch.cat([tracks.scores, predictions.scores[rows]]),
+        labels=torch.cat([tracks.labels, predictions.labels[rows]]),
+        embeddings=torch.cat([tracks.embeddings, predictions.embeddings[rows].float()]),
+        frames_missed=torch.cat([tracks.frames_missed, torch.zeros_like(ids)]),
+        published_counts=torch.cat([tracks.published_counts, ids.new_zeros((num_born, 2))]),
+        next_id=tracks.next_id + num_born,
+        frame_index=tracks.frame_index,
+        num_reidentified=tracks.num_reidentified,
+    )
+
+
+def select_tracks(tracks: Tracks, rows: Int[Tensor, " _"]) -> Tracks:
+    """Only some rows, in the given order."""
+    return Tracks(
+        ids=tracks.ids[rows],
+        boxes=tracks.boxes[rows],
+        displacements=tracks.displacements[rows],
+        scores=tracks.scores[rows],
+        labels=tracks.labels[rows],
+        embeddings=tracks.embeddings[rows],
+        frames_missed=tracks.frames_missed[rows],
+        published_counts=tracks.published_counts[rows],
+        next_id=tracks.next_id,
+        frame_index=tracks.frame_index,
+        num_reidentified=tracks.num_reidentified,
+    )
+
+
+def most_recent(tracks: Tracks, settings: TrackerSettings) -> Tracks:
+    """At most `max_tracks`, those lost for longest given up first; their order stays."""
+    if len(tracks.ids) <= settings.max_tracks:
+        return tracks
+    recent = torch.sort(tracks.frames_missed, stable=True).indices[: settings.max_tracks]
+    return select_tracks(tracks, recent.sort().values)
