@@ -103,6 +103,21 @@ def test_flags_win_over_the_file_and_the_file_over_the_model(
     assert seen[0].birth_nms_iou is None
 
 
+def test_public_detections_say_where_tracks_begin(
+    run: Run, model_file: Path, make_clip: Callable[..., Path], tmp_path: Path
+):
+    (tmp_path / "det.txt").write_text("2,-1,1,1,64,48,1\n")
+    arguments = ("track", make_clip(3), "--model", model_file, "--no-video", "--output")
+    public = ("--public-detections", tmp_path / "det.txt")
+    assert run(*arguments, tmp_path / "out", *public)[0] == 0
+    lines = (tmp_path / "out" / "tracks.txt").read_text().splitlines()
+    assert {line.split(",")[1] for line in lines} == {"1"}
+    assert {line.split(",")[0] for line in lines} <= {"2", "3"}
+    error = run(*arguments, tmp_path / "no", "--public-detections", tmp_path / "no.txt")[2]
+    assert error == f"error: {tmp_path / 'no.txt'}: no such file\n"
+    assert not (tmp_path / "no").exists()
+
+
 def test_detecting_takes_its_threshold(
     run: Run, model_file: Path, make_clip: Callable[..., Path], tmp_path: Path
 ):

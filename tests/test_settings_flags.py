@@ -29,3 +29,10 @@ def test_only_what_is_given_is_a_setting(word: str):
     assert given_settings(parser.parse_args([])) == {}
     assert given_settings(parser.parse_args(["--min-score", "0.2"])) == {"min_score": "0.2"}
     assert given_settings(parser.parse_args(["--nms-iou", word])) == {"nms_iou": None}
+
+
+def test_none_is_a_word_where_a_value_is_needed():
+    parser = argparse.ArgumentParser()
+    add_settings_flags(parser, "trackformer.tracking.settings", "TrackerSettings", "")
+    options = parser.parse_args(["--compatibility", "none", "--reid-center-distance", "none"])
+    assert given_settings(options) == {"compatibility": "none", "reid_center_distance": None}

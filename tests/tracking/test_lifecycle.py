@@ -153,6 +153,39 @@ def test_the_state_is_bounded_and_the_longest_lost_goes_first():
     assert tracks.ids.tolist() == [2, 3]
 
 
+def test_with_termination_steps_a_track_waits_before_it_is_lost():
+    # Between keep_score and reid_score: enough for a waiting track, too little for a lost one.
+    seen, low, back = [(0.9, HERE)], [(0.1, HERE)], [(0.35, NEAR)]
+    waits = change(termination_steps=2)
+    assert after(seen, low, back, settings=waits).frames_missed.tolist() == [0]
+    assert after(seen, low, low, back, settings=waits).frames_missed.tolist() == [3]
+    assert after(seen, low, back).frames_missed.tolist() == [2]
+
+
+def test_a_waiting_track_is_not_seen_but_forbids_births():
+    tracks = after([(0.9, HERE)], [(0.1, THERE), (0.9, NEAR)], settings=change(termination_steps=2))
+    assert (tracks.ids.tolist(), tracks.frames_missed.tolist()) == ([1], [1])
+
+
+def test_patience_begins_when_a_track_is_lost():
+    low = [(0.0, HERE)]
+    settings = change(termination_steps=2)
+    assert after([(0.9, HERE)], low, low, low, settings=settings).ids.tolist() == [1]
+    assert after([(0.9, HERE)], low, low, low, low, settings=settings).ids.tolist() == []
+
+
+def test_clipped_boxes_end_at_the_border():
+    tracks = after([(0.9, [0.0, 0.5, 0.2, 0.4])], settings=change(clip_boxes=True))
+    torch.testing.assert_close(tracks.boxes, tensor([[0.05, 0.5, 0.1, 0.4]]))
+    outside = [(0.9, [-0.2, 0.5, 0.2, 0.4])]
+    assert after(outside, settings=change(clip_boxes=True)).ids.tolist() == []
+
+
+def test_returns_are_counted():
+    tracks = after([(0.9, HERE)], [(0.0, HERE)], [(0.9, HERE)], [(0.0, HERE)], [(0.9, HERE)])
+    assert tracks.num_reidentified == 2
+
+
 def test_labels_are_those_of_the_last_frame_that_saw_the_object():
     tracks = advance(no_tracks(3), predictions((0.9, HERE), labels=[2]), SETTINGS)
     assert tracks.labels.tolist() == [2]

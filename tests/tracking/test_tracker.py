@@ -44,6 +44,15 @@ def test_boxes_are_in_pixels_of_the_frame(model):
     torch.testing.assert_close(large, 2 * small, atol=0.5, rtol=0.01)
 
 
+def test_public_detections_gate_births_but_not_tracks(model):
+    tracker = Tracker(model, EAGER)
+    nothing = np.zeros((0, 4))
+    assert len(tracker.update(frame(0), nothing)) == 0
+    everywhere = Tracker(model, EAGER).update(frame(1)).boxes_xyxy.numpy()[:2]
+    assert 1 <= len(tracker.update(frame(1), everywhere)) <= 2
+    assert len(tracker.update(frame(1), nothing)) == len(tracker.tracks.ids) > 0
+
+
 def test_frames_may_change_their_size(model):
     tracker = Tracker(model, EAGER)
     for size in ((60, 80), (120, 50), (33, 200)):

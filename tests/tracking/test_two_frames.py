@@ -75,6 +75,18 @@ def test_frames_may_change_their_size(model):
     assert tracker.tracks.boxes.isfinite().all()
 
 
+def test_it_may_look_further_back(model):
+    settings = EVERYTHING.model_copy(update={"previous_frame_distance": 2})
+    tracker = Tracker(model, settings)
+    tracker.update(FRAMES[0])
+    # As published: the first two frames are looked at alone.
+    assert tracker.previous_frame is None
+    tracker.update(FRAMES[1])
+    assert torch.equal(tracker.previous_frame.maps[-1], features_of(model, FRAMES[0]))
+    tracker.update(FRAMES[2])
+    assert torch.equal(tracker.previous_frame.maps[-1], features_of(model, FRAMES[1]))
+
+
 def test_a_model_of_single_frames_leaves_nothing():
     tracker = Tracker(small_model(), EVERYTHING)
     tracker.update(FRAMES[0])

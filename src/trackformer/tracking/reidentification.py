@@ -71,9 +71,9 @@ def _by_embedding(
     distance = (lost[:, None] - found[None]).norm(dim=-1).nan_to_num(nan=torch.inf).double()
     is_near = distance <= largest
     is_possible = is_possible & distance.isfinite() & (is_near if is_gated else True)
-    finite = torch.where(is_possible, distance, 0.0)
     # More than all possible pairs together: as many tracks as can be come back.
-    costs = torch.where(is_possible, distance, 1.0 + finite.sum())
+    impossible = 1.0 + torch.where(is_possible, distance, 0.0).sum()
+    costs = torch.where(is_possible, distance, impossible)
     tracks, columns = linear_sum_assignment(costs.cpu().numpy())
     return _accepted(tracks, columns, is_possible & is_near)
 
@@ -86,14 +86,17 @@ def _by_center(
     *,
     is_gated: bool,
 ) -> Int[Tensor, " T"]:
-    """Each track in turn takes the nearest detection left; not gated, also one that is too far."""
+    """Each track in turn takes the nearest detection left whose box, and its own, reach as far.
+
+    Not gated, `largest` is not looked at: the published code overwrites a distance before it
+    compares it.
+    """
     distance = squared_center_distance(lost_xyxy, found_xyxy).double()
-    is_near = distance <= largest**2
     is_possible = (
         is_possible
         & (distance <= area(lost_xyxy)[:, None])
         & (distance <= area(found_xyxy)[None])
-        & (is_near if is_gated else True)
+        & (distance <= (largest**2 if is_gated else torch.inf))
     )
     left = torch.where(is_possible, distance, torch.inf).cpu().numpy()
     columns = np.zeros(len(left), dtype=np.int64)
@@ -105,7 +108,7 @@ def _by_center(
         else:
             columns[track] = UNANSWERED
     tracks = np.flatnonzero(columns != UNANSWERED)
-    return _accepted(tracks, columns[tracks], is_possible & is_near)
+    return _accepted(tracks, columns[tracks], is_possible)
 
 
 def _accepted(
