@@ -83,10 +83,21 @@ def _documented(settings_class: ast.ClassDef) -> Iterator[DocumentedField]:
             ):
                 yield DocumentedField(
                     name=name,
-                    default=ast.unparse(default).replace("None", "null"),
+                    default=_as_typed(default),
                     help=" ".join(docstring.split()),
                     is_optional=ast.unparse(kind).endswith("| None"),
                 )
+
+
+def _as_typed(default: ast.expr) -> str:
+    """A default as one would type it."""
+    match default:
+        case ast.Constant(value=None):
+            return "null"
+        case ast.Constant(value=str(word)):
+            return word
+        case _:
+            return ast.unparse(default)
 
 
 def _optional(text: str) -> str | None:
