@@ -72,7 +72,7 @@ def advance(
     answers = torch.where(is_seen, torch.arange(len(is_seen), device=is_seen.device), UNANSWERED)
     answers[lost] = found
     num_reidentified = int((was_lost & is_seen).sum()) + int((found != UNANSWERED).sum())
-    updated = update_tracks(tracks, predictions, answers, num_reidentified)
+    updated = update_tracks(tracks, predictions, answers, num_reidentified, settings)
     return _without_given_up(
         add_births(updated, predictions, births[~torch.isin(births, found)]), settings
     )

@@ -53,7 +53,7 @@ def advance_as_published(
     lost = torch.cat([_rows(was_lost & ~is_seen), _rows(~was_lost & ~stays)])
     answers = torch.where(is_seen, torch.arange(len(is_seen), device=is_seen.device), UNANSWERED)
     num_back = int((was_lost & is_seen).sum())
-    now = update_tracks(tracks, predictions, answers, num_back)
+    now = update_tracks(tracks, predictions, answers, num_back, settings)
     active = active[_not_suppressed(now, active, now.scores, settings.track_nms_iou, image_size)]
     births = _births(predictions, len(is_seen), settings, image_size, public_xyxy)
     lost = lost[_is_remembered(tracks, lost, counts, settings)]
@@ -62,7 +62,8 @@ def advance_as_published(
     is_found = found != UNANSWERED
     # Only here, not where a track's own query finds it again, does counting begin anew.
     counts[lost[is_found], LOST] = 0
-    now = update_tracks(tracks, predictions, answers, num_back + int(is_found.sum()))
+    num_back += int(is_found.sum())
+    now = update_tracks(tracks, predictions, answers, num_back, settings)
     now = add_births(now, predictions, births[~torch.isin(births, found)])
     born = torch.arange(len(is_seen), len(now.ids), device=is_seen.device)
     active = torch.cat([active, lost[is_found], born])

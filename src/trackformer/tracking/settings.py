@@ -18,16 +18,20 @@ class TrackerSettings(Settings):
     """An object query above this score begins a new track."""
     keep_score: Score = 0.35
     """A track seen in the last frame goes on above this score."""
-    reid_score: Score = 0.45
+    reid_score: Score = 0.4
     """A track not seen in the last frame comes back above this score."""
     patience: NonNegativeInt = 8
     """Frames (0 or more) a lost track's query is still asked before the track is given up."""
-    track_nms_iou: Score | None = 0.8
+    track_nms_iou: Score | None = 0.7
     """Of two tracks overlapping more than this, the lower-scoring one is lost; null: off."""
     birth_nms_iou: Score | None = 0.6
     """No track is born that overlaps a track or a better birth more than this; null: off."""
-    motion: Annotated[float, Field(ge=0, le=1)] = 0.8
-    """Share, [0, 1], of a track's last displacement by which its reference box moves on; 0: off."""
+    motion: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Share, [0, 1], of a track's displacement by which its reference box moves on; 0: off."""
+    motion_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.7
+    """Share, [0, 1), of the displacement before that stays in a newly measured one; 0: the last."""
+    lost_motion: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """How fast, [0, 1] of its last speed, a lost track's reference box goes on; 0: it waits."""
     max_tracks: Annotated[int, Field(ge=1)] = 300
     """Most tracks at a time, 1 or more: beyond, those lost for longest are given up first."""
     termination_steps: PositiveInt = 1

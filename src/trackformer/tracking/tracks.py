@@ -24,7 +24,8 @@ class Tracks:
     boxes: Float[Tensor, "T 4"]
     """Relative cxcywh in the frame where each object was last seen."""
     displacements: Float[Tensor, "T 2"]
-    """How far the box centre moved between the last two frames that saw the object; else 0."""
+    """How far the box centre moves in a frame, smoothed; 0 until an object was seen twice in a row.
+    A lost track keeps it, and has it again when it is found."""
     scores: Float[Tensor, " T"]
     labels: Int[Tensor, " T"]
     embeddings: Float[Tensor, "T C"]
@@ -60,8 +61,13 @@ def no_tracks(embedding_size: int, device: torch.device | str = "cpu") -> Tracks
 
 
 def as_track_queries(tracks: Tracks, settings: TrackerSettings) -> TrackQueries:
-    """What the model is asked in the next frame: one row per track, boxes moved on."""
-    shift = settings.motion * tracks.displacements
+    """What the model is asked in the next frame: one row per track, boxes moved on.
+
+    A lost track is looked for where it would be by now: whoever walks behind something comes out on
+    the other side.
+    """
+    num_frames = 1 + settings.lost_motion * tracks.frames_missed
+    shift = settings.motion * num_frames[:, None] * tracks.displacements
     boxes = torch.cat([tracks.boxes[:, :2] + shift, tracks.boxes[:, 2:]], dim=-1)
     return TrackQueries(
         embeddings=tracks.embeddings[None],
@@ -71,7 +77,11 @@ def as_track_queries(tracks: Tracks, settings: TrackerSettings) -> TrackQueries:
 
 
 def update_tracks(
-    tracks: Tracks, predictions: Predictions, answers: Int[Tensor, " T"], num_reidentified: int
+    tracks: Tracks,
+    predictions: Predictions,
+    answers: Int[Tensor, " T"],
+    num_reidentified: int,
+    settings: TrackerSettings,
 ) -> Tracks:
     """The tracks one frame later, in their order.
 
@@ -81,18 +91,19 @@ def update_tracks(
         answers: Row of the query that shows where each track is now, or `UNANSWERED`. Such a track
             keeps the box, displacement and embedding of the frame that last saw it.
         num_reidentified: How many of the tracks were lost before and are not any more.
+        settings: How displacements are smoothed.
     """
     is_seen = answers != UNANSWERED
     rows = answers.clamp(min=0)
     column = is_seen[:, None]
     boxes = torch.where(column, predictions.boxes[rows], tracks.boxes)
-    # A displacement over a gap would be several frames' worth; one frame later it is known again.
+    # A displacement over a gap would be several frames' worth, so the one before the gap stays.
     is_continued = is_seen & (tracks.frames_missed == 0)
-    moved = torch.where(is_continued[:, None], boxes[:, :2] - tracks.boxes[:, :2], 0.0)
+    moved = _smoothed(tracks.displacements, boxes[:, :2] - tracks.boxes[:, :2], settings)
     return Tracks(
         ids=tracks.ids,
         boxes=boxes,
-        displacements=torch.where(column, moved, tracks.displacements),
+        displacements=torch.where(is_continued[:, None], moved, tracks.displacements),
         scores=torch.where(is_seen, predictions.scores[rows], tracks.scores),
         labels=torch.where(is_seen, predictions.labels[rows], tracks.labels),
         embeddings=torch.where(column, predictions.embeddings[rows].float(), tracks.embeddings),
@@ -102,6 +113,15 @@ def update_tracks(
         frame_index=tracks.frame_index + 1,
         num_reidentified=tracks.num_reidentified + num_reidentified,
     )
+
+
+def _smoothed(
+    before: Float[Tensor, "T 2"], moved: Float[Tensor, "T 2"], settings: TrackerSettings
+) -> Float[Tensor, "T 2"]:
+    """Boxes tremble from frame to frame by as much as slow objects move: average, unless first."""
+    is_known = (before != 0).any(1, keepdim=True)
+    keep = settings.motion_smoothing
+    return torch.where(is_known, keep * before + (1 - keep) * moved, moved)
 
 
 def add_births(tracks: Tracks, predictions: Predictions, rows: Int[Tensor, " _"]) -> Tracks:
