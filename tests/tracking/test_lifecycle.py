@@ -210,14 +210,14 @@ def test_displacement_is_unknown_at_birth_and_stays_as_it_was_over_a_gap():
 def test_displacement_is_smoothed_over_the_frames():
     faster = [0.3, 0.5, 0.1, 0.1]
     tracks = after([(0.9, HERE)], [(0.9, NEAR)], [(0.9, faster)])
-    # 0.7 * 0.02 + 0.3 * 0.08
+    # 70 % of 0.02 and 30 % of 0.08.
     torch.testing.assert_close(tracks.displacements, tensor([[0.038, 0.0]]))
 
 
 def test_a_lost_track_is_looked_for_where_it_would_be_by_now():
     lost = after([(0.9, HERE)], [(0.9, NEAR)], [(0.0, NEAR)], [(0.0, NEAR)])
     asked = as_track_queries(lost, change(lost_motion=0.5)).boxes[0, 0]
-    # 0.22 + 0.02 * (1 + 0.5 * 2)
+    # One frame at full speed and two at half: 0.22 and two times 0.02.
     torch.testing.assert_close(asked, tensor([0.26, 0.5, 0.1, 0.1]))
     waiting = as_track_queries(lost, change(lost_motion=0)).boxes[0, 0]
     torch.testing.assert_close(waiting, tensor([0.24, 0.5, 0.1, 0.1]))
