@@ -39,7 +39,7 @@ def plot_run(run: Path, picture: Path) -> None:
             label=name,
         )
     right.set(xlabel="optimizer step", ylabel="validation, combined")
-    right.legend(loc="lower right")
+    figure.legend(loc="outside right center")
     for axes in (left, right):
         axes.grid(alpha=0.3)
     figure.savefig(picture, dpi=120)

@@ -6,6 +6,7 @@ Tiny models are slower on many threads, and test processes share the cores.
 from __future__ import annotations
 
 import os
+import signal
 
 # Before torch is imported: its threads would wait for each other by spinning.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -24,6 +25,8 @@ from trackformer.checkpoints.model_files import save_model
 from trackformer.models.trackformer import TrackFormer
 
 torch.set_num_threads(1)
+# A shell starts background jobs with Ctrl-C ignored, and so would be the programs that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 EAGER_TRACKER = {"birth_score": 0.05, "keep_score": 0.05, "reid_score": 0.05}
 """Thresholds at which also random weights find and keep something."""

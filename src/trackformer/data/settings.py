@@ -43,7 +43,8 @@ class ClipSettings(Settings):
     still_motion: Rate = 0.15
     """The same for still images, whose frames are crops along such a path; also their zoom."""
     min_visibility: Rate = 0.05
-    """Objects seen less than this are ignored: no query has to find them, none may not."""
+    """Objects seen less than this are gone for their track query, and no loss for object queries
+    that see them."""
 
     @model_validator(mode="after")
     def _ordered(self) -> ClipSettings:
