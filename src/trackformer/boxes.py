@@ -70,12 +70,15 @@ def pairwise_giou(
     return _generalised(intersection, union, hull)
 
 
+def paired_iou(first: Float[Tensor, "A 4"], second: Float[Tensor, "A 4"]) -> Float[Tensor, " A"]:
+    """Intersection over union of the xyxy boxes in the same row, [0, 1]."""
+    intersection, union = _paired_overlap(first, second)
+    return intersection / union.clamp(min=1e-12)
+
+
 def paired_giou(first: Float[Tensor, "A 4"], second: Float[Tensor, "A 4"]) -> Float[Tensor, " A"]:
     """Generalised IoU of the boxes in the same row, [-1, 1]."""
-    low = torch.maximum(first[:, :2], second[:, :2])
-    high = torch.minimum(first[:, 2:], second[:, 2:])
-    intersection = (high - low).clamp(min=0).prod(-1)
-    union = area(first) + area(second) - intersection
+    intersection, union = _paired_overlap(first, second)
     hull_low = torch.minimum(first[:, :2], second[:, :2])
     hull_high = torch.maximum(first[:, 2:], second[:, 2:])
     return _generalised(intersection, union, (hull_high - hull_low).clamp(min=0).prod(-1))
@@ -129,6 +132,14 @@ def inverse_sigmoid(
     """Logit of values in [0, 1], with both ends kept `epsilon` away from infinity."""
     clamped = values.clamp(0, 1)
     return torch.log(clamped.clamp(min=epsilon) / (1 - clamped).clamp(min=epsilon))
+
+
+def _paired_overlap(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    """Intersection and union of the boxes in the same row."""
+    low = torch.maximum(first[:, :2], second[:, :2])
+    high = torch.minimum(first[:, 2:], second[:, 2:])
+    intersection = (high - low).clamp(min=0).prod(-1)
+    return intersection, area(first) + area(second) - intersection
 
 
 def _generalised(intersection: Tensor, union: Tensor, hull: Tensor) -> Tensor:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from trackformer.errors import DataError
+from trackformer.image_files import decode_image
 from trackformer.video.decoding import is_url
-from trackformer.video.frame_folders import decode_image, natural_order
+from trackformer.video.frame_folders import natural_order
 from trackformer.video.sources import open_source
 
 HEIGHT, WIDTH = 48, 64

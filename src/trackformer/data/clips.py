@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from torch.utils.data import Dataset
@@ -23,6 +21,7 @@ from trackformer.data.transforms import (
     whole_frame_crop,
 )
 from trackformer.errors import DataError
+from trackformer.image_files import read_image
 from trackformer.input_settings import InputSettings
 from trackformer.preprocessing import normalise
 from trackformer.types import Clip, Images, Target
@@ -103,13 +102,13 @@ class ClipDataset(Dataset[Clip]):
             if sequence.is_video
             else [sequence.frames[0]] * length
         )
-        first = _read_image(frames[0].image_path)
+        first = _pixels_of(frames[0])
         crops = _draw_crops(first.shape[:2], length, settings, sequence.is_video, random)
         colours = ColourChange(*(1 + settings.colour_jitter * random.uniform(-1, 1, size=3)))
         images, targets = [], []
         for position, (frame, crop) in enumerate(zip(frames, crops, strict=True)):
             reuse = position == 0 or not sequence.is_video
-            pixels = first if reuse else _read_image(frame.image_path)
+            pixels = first if reuse else _pixels_of(frame)
             shown = recolour(crop_image(pixels, crop, settings.canvas), colours)
             images.append(normalise(shown, self._input))
             targets.append(target_of(frame, crop, settings.min_visibility))
@@ -211,10 +210,7 @@ def _draw_crops(
     ]
 
 
-def _read_image(path: Path | None) -> np.ndarray:
-    if path is None:
+def _pixels_of(frame: AnnotatedFrame) -> np.ndarray:
+    if frame.image_path is None:
         raise DataError("training data: expected images, got annotations only")
-    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
-    if pixels is None:
-        raise DataError(f"{path}: expected a readable image")
-    return np.asarray(pixels)
+    return read_image(frame.image_path)

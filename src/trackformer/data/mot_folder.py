@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-import cv2
-
 from trackformer.errors import DataError
+from trackformer.image_files import decode_image
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 
@@ -104,7 +103,7 @@ def _list_images(folder: Path) -> tuple[Path, ...]:
 
 
 def _size_of_image(path: Path) -> tuple[int, int]:
-    image = cv2.imread(str(path))
-    if image is None:
+    pixels = decode_image(path)
+    if pixels is None:
         raise DataError(f"{path}: cannot be read as an image")
-    return image.shape[0], image.shape[1]
+    return pixels.shape[0], pixels.shape[1]

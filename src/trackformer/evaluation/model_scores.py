@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import cv2
-
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
 from trackformer.data.results import ResultFrame, result_of
 from trackformer.errors import DataError
 from trackformer.evaluation.tracking_metrics import EvaluationTable, evaluate_tracking
+from trackformer.image_files import read_image
 from trackformer.models.trackformer import TrackFormer
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.tracker import Tracker
@@ -46,9 +45,8 @@ def track_sequence(
     tracker = Tracker(model, settings)
     results = []
     for frame in sequence.frames:
-        pixels = cv2.imread(str(frame.image_path), cv2.IMREAD_COLOR_RGB)
-        if pixels is None:
-            raise DataError(f"{frame.image_path}: expected a readable image")
-        results.append(result_of(tracker.update(pixels)))
+        if frame.image_path is None:
+            raise DataError(f"{sequence.name}: expected images to track, got annotations only")
+        results.append(result_of(tracker.update(read_image(frame.image_path))))
         on_frame()
     return results

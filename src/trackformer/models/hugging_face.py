@@ -184,8 +184,8 @@ def _padding_of_cells(
 
 def _attention_mask(queries: DecoderQueries) -> Tensor | None:
     """Additive self-attention mask (B 1 Q Q) that hides padded rows from all others."""
-    # Reading a tensor's value waits for the device, so a mask is built for any batch with padding
-    # possible; on the usual path without track padding the rows come from one stream.
+    # Only a single stream is worth the look: reading a value waits for the device, and batches of
+    # several almost always have padded rows.
     if queries.is_padding.shape[0] == 1 and not queries.is_padding.any():
         return None
     rows = queries.is_padding.to(queries.content.dtype) * HIDDEN

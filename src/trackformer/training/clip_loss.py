@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -175,7 +175,7 @@ def _proposal_loss(
 ) -> SetLosses:
     """The first stage is trained like a decoder layer that has to find every object itself."""
     if proposals.class_agnostic:
-        targets = [_as_one_class(target) for target in targets]
+        targets = [replace(target, labels=torch.zeros_like(target.labels)) for target in targets]
     nobody = torch.zeros((len(targets), 0), dtype=torch.long, device=proposals.boxes.device)
     index = match_layer(
         proposals.class_logits,
@@ -193,17 +193,6 @@ def _proposal_loss(
         targets,
         num_objects,
         settings.loss,
-    )
-
-
-def _as_one_class(target: Target) -> Target:
-    return Target(
-        boxes=target.boxes,
-        labels=torch.zeros_like(target.labels),
-        track_ids=target.track_ids,
-        visibility=target.visibility,
-        ignore_boxes=target.ignore_boxes,
-        masks=target.masks,
     )
 
 

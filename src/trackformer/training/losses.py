@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from trackformer.boxes import area, cxcywh_to_xyxy, paired_giou
+from trackformer.boxes import cxcywh_to_xyxy, paired_giou, paired_iou
 from trackformer.training.settings import LossSettings
 from trackformer.types import NO_OBJECT, PADDING, Target
 
@@ -59,13 +59,14 @@ def set_prediction_loss(
         row = target_index.clamp(min=0)
         wanted_boxes = target_boxes[image, row][is_matched]
         found_boxes = boxes[is_matched]
-        giou = paired_giou(cxcywh_to_xyxy(found_boxes), cxcywh_to_xyxy(wanted_boxes))
+        found_xyxy, wanted_xyxy = cxcywh_to_xyxy(found_boxes), cxcywh_to_xyxy(wanted_boxes)
+        giou = paired_giou(found_xyxy, wanted_xyxy)
         labels = target_labels[image, row]
         if settings.classification == "cross_entropy":
             classification = _cross_entropy(class_logits, labels, target_index, settings)
         else:
             quality = torch.zeros_like(class_logits[..., 0])
-            quality[is_matched] = _paired_iou(found_boxes.detach(), wanted_boxes)
+            quality[is_matched] = paired_iou(found_xyxy.detach(), wanted_xyxy)
             classification = (
                 _sigmoid_loss(class_logits, labels, target_index, quality, settings) / num_objects
             )
@@ -128,12 +129,3 @@ def _sigmoid_loss(
         weight = one_hot + (1 - one_hot) * scores.detach() ** settings.mal_gamma
         loss = weight * F.binary_cross_entropy_with_logits(class_logits, aim, reduction="none")
     return (loss * (target_index != PADDING).unsqueeze(-1)).sum()
-
-
-def _paired_iou(first: Float[Tensor, "A 4"], second: Float[Tensor, "A 4"]) -> Float[Tensor, " A"]:
-    first_xyxy, second_xyxy = cxcywh_to_xyxy(first), cxcywh_to_xyxy(second)
-    low = torch.maximum(first_xyxy[:, :2], second_xyxy[:, :2])
-    high = torch.minimum(first_xyxy[:, 2:], second_xyxy[:, 2:])
-    intersection = (high - low).clamp(min=0).prod(-1)
-    union = area(first_xyxy) + area(second_xyxy) - intersection
-    return intersection / union.clamp(min=1e-9)

@@ -25,6 +25,7 @@ from rich.progress import (
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
+from trackformer.checkpoints.model_files import atomic_path
 from trackformer.data.annotations import AnnotatedData
 from trackformer.training.settings import TrainingSettings
 
@@ -117,7 +118,8 @@ class RunLog:
             },
         }
         path = self._settings.output / "run.json"
-        path.write_text(json.dumps(record, indent=2), encoding="utf-8")
+        with atomic_path(path) as partial:
+            partial.write_text(json.dumps(record, indent=2), encoding="utf-8")
 
     def _append_row(self, row: dict[str, Any]) -> None:
         path: Path = self._settings.output / "validation.csv"

@@ -97,12 +97,11 @@ def _step(run: Run, clip: Clip) -> tuple[Tensor, dict[str, Tensor], Tensor]:
 
 def _validate(run: Run, log: RunLog) -> None:
     """Score the averaged weights; keep them if they are the best so far."""
-    if not run.accelerator.is_main_process:
-        return
-    model = _weights_to_keep(run)
     if run.validation is None or run.settings.validation is None:
         return
-    model.eval()
+    if not run.accelerator.is_main_process:
+        return
+    model = _weights_to_keep(run).eval()
     scores = scores_by_published_name(evaluate_model(model, run.validation).combined)
     log.scores(run.step, scores)
     score = float(scores[run.settings.validation.metric])
@@ -163,11 +162,10 @@ def _refuse_to_overwrite(output: Path, *, resume: bool) -> None:
 def _stopping_gently(run: Run) -> Iterator[None]:
     """Ctrl-C and SIGTERM ask the run to stop after the current step; a second one stops at once."""
 
-    def request(number: int, _frame: Any) -> None:
+    def request(_number: int, _frame: Any) -> None:
         if run.stop_requested:
             raise KeyboardInterrupt
         run.stop_requested = True
-        del number
 
     before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

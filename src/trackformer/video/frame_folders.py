@@ -9,11 +9,8 @@ from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Final
 
-import cv2
-import numpy as np
-from jaxtyping import UInt8
-
 from trackformer.errors import DataError
+from trackformer.image_files import decode_image
 from trackformer.video.frames import ASSUMED_FRAME_RATE, Frame, FrameSource
 
 IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
@@ -72,20 +69,6 @@ def open_images(images: list[Path], name: str, frame_rate: float | None = None) 
         frames=_read_frames(images, frame_rate),
         release=lambda: None,
     )
-
-
-def decode_image(path: Path) -> UInt8[np.ndarray, "H W 3"] | None:
-    """The RGB pixels of an image file, upright by its EXIF tag; None if it cannot be read.
-
-    Grey images get three equal channels, transparency is dropped.
-    """
-    try:
-        # Bytes first: cv2.imread cannot open every path that Python can.
-        content = np.frombuffer(path.read_bytes(), dtype=np.uint8)
-    except OSError:
-        return None
-    pixels = cv2.imdecode(content, cv2.IMREAD_COLOR) if len(content) else None
-    return None if pixels is None else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
 
 
 def natural_order(path: Path) -> tuple[list[str | int], str]:

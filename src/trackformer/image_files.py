@@ -1,0 +1,37 @@
+"""Image files as RGB pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from trackformer.errors import DataError
+
+
+def read_image(path: Path) -> UInt8[np.ndarray, "H W 3"]:
+    """The RGB pixels of an image file that has to be there.
+
+    Raises:
+        DataError: It is missing or cannot be read.
+    """
+    pixels = decode_image(path)
+    if pixels is None:
+        raise DataError(f"{path}: expected a readable image")
+    return pixels
+
+
+def decode_image(path: Path) -> UInt8[np.ndarray, "H W 3"] | None:
+    """The RGB pixels of an image file, upright by its EXIF tag; None if it cannot be read.
+
+    Grey images get three equal channels, transparency is dropped.
+    """
+    try:
+        # Bytes first: cv2.imread cannot open every path that Python can.
+        content = np.frombuffer(path.read_bytes(), dtype=np.uint8)
+    except OSError:
+        return None
+    pixels = cv2.imdecode(content, cv2.IMREAD_COLOR) if len(content) else None
+    return None if pixels is None else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
