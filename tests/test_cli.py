@@ -13,13 +13,15 @@ import safetensors.torch
 import torch
 
 import trackformer
-from trackformer import cli, commands
+from trackformer import cli
 from trackformer.errors import DataError
+from trackformer.verbs import info
 
 VERBS = ("track", "detect", "train", "evaluate", "convert", "demo", "info")
 HELP_OF_ALL_VERBS = f"""
 import sys
 from trackformer.cli import run
+from trackformer.verbs import info
 for arguments in ([], *([verb] for verb in {VERBS!r})):
     try:
         run([*arguments, "--help"])
@@ -216,7 +218,7 @@ def test_notes_of_an_error_are_in_its_line(run: Run, monkeypatch: pytest.MonkeyP
         error.add_note("and the disk\nis full")
         raise error
 
-    monkeypatch.setattr(commands, "info", fail)
+    monkeypatch.setattr(info, "run", fail)
     assert run("info") == (2, "", "error: the camera is gone; and the disk is full\n")
 
 
@@ -224,7 +226,7 @@ def test_a_mistake_of_ours_is_a_traceback(run: Run, monkeypatch: pytest.MonkeyPa
     def fail(_options):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(commands, "info", fail)
+    monkeypatch.setattr(info, "run", fail)
     with pytest.raises(ZeroDivisionError):
         run("info")
 

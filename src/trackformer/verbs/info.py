@@ -1,0 +1,30 @@
+"""`trackformer info`: what a report of a bug should begin with."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Final
+
+SUMMARY: Final = "Show versions, devices and bundled models."
+
+
+def add_arguments(_parser: argparse.ArgumentParser) -> None:
+    """None."""
+
+
+def run(_options: argparse.Namespace) -> int:
+    """Versions, devices and bundled models: what a report of a bug should begin with."""
+    import platform
+    from importlib.metadata import version
+
+    from trackformer.checkpoints.load import bundled_models
+    from trackformer.devices import available_devices
+
+    packages = ("trackformer", "torch", "torchvision", "transformers", "accelerate", "av", "numpy")
+    rows = {name: version(name) for name in packages}
+    rows["python"] = f"{platform.python_version()} on {platform.platform()}"
+    rows["devices"] = ", ".join(available_devices())
+    rows["bundled models"] = ", ".join(bundled_models()) or "none"
+    for name, text in rows.items():
+        print(f"{name:15} {text}")
+    return 0

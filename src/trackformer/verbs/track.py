@@ -1,0 +1,88 @@
+"""`trackformer track`: a video in, tracks out."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from trackformer.settings_flags import add_settings_flags, given_settings
+from trackformer.verbs.video import add_video_arguments, process_video
+
+if TYPE_CHECKING:
+    from trackformer.models.trackformer import TrackFormer
+    from trackformer.tracking.public_detections import PublicDetections
+    from trackformer.tracking.run import VideoRun
+    from trackformer.video.frames import FrameSource
+
+SUMMARY: Final = "Track the objects of a video."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What may be typed behind the verb."""
+    add_video_arguments(parser, "tracks.txt, tracks.jsonl and video.mp4")
+    parser.add_argument(
+        "--settings",
+        type=Path,
+        metavar="FILE.yaml",
+        help="tracker settings that differ from the model's own (flags win over the file)",
+    )
+    parser.add_argument(
+        "--public-detections",
+        type=Path,
+        metavar="det.txt",
+        help="MOTChallenge detections of the video: tracks begin only where they show an object",
+    )
+    add_settings_flags(
+        parser,
+        "trackformer.tracking.settings",
+        "TrackerSettings",
+        "Scores and IoUs lie in [0, 1]. What is not given stays as stored with the model; the "
+        "defaults below are for models that store none.",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """A video in, tracks out."""
+    from trackformer.config import settings_from
+    from trackformer.tracking.settings import TrackerSettings
+
+    changes = _tracker_changes(options)
+    public_detections = _public_detections(options)
+
+    def work(model: TrackFormer, source: FrameSource) -> VideoRun:
+        from trackformer.tracking.run import track_video
+
+        return track_video(
+            model,
+            source,
+            options.output,
+            settings_from(TrackerSettings, model.settings.tracker | changes, "tracker settings"),
+            public_detections=public_detections,
+            write_video=not options.no_video,
+            overwrite=options.overwrite,
+        )
+
+    return process_video(options, "tracks", work)
+
+
+def _tracker_changes(options: argparse.Namespace) -> dict[str, Any]:
+    """What the settings file and the flags say, checked before anything slow starts."""
+    from trackformer.config import read_settings, settings_from
+    from trackformer.tracking.settings import TrackerSettings
+
+    flags = settings_from(TrackerSettings, given_settings(options), "command line")
+    changes = flags.model_dump(exclude_unset=True)
+    if options.settings is None:
+        return changes
+    in_file = read_settings(TrackerSettings, options.settings).model_dump(exclude_unset=True)
+    return in_file | changes
+
+
+def _public_detections(options: argparse.Namespace) -> PublicDetections | None:
+    """The given detection file, read before anything slower starts."""
+    if options.public_detections is None:
+        return None
+    from trackformer.tracking.public_detections import read_public_detections
+
+    return read_public_detections(options.public_detections)

@@ -1,0 +1,37 @@
+"""`trackformer train`: settings in, weights out."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Final
+
+SUMMARY: Final = "Train a model."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What may be typed behind the verb."""
+    parser.add_argument(
+        "config", type=Path, metavar="CONFIG.yaml", help="settings of the run (see configs/)"
+    )
+    parser.add_argument(
+        "overrides",
+        nargs="*",
+        metavar="key=value",
+        help="settings to change, for example optimizer.steps=2000",
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on from last.pt in the run's output folder"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Settings in, weights out."""
+    from trackformer.config import read_settings
+    from trackformer.training.settings import TrainingSettings
+
+    settings = read_settings(TrainingSettings, options.config, options.overrides)
+    from trackformer.training.run import train
+
+    train(settings, resume=options.resume)
+    return 0

@@ -1,0 +1,75 @@
+"""What `track` and `detect` share."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from trackformer.verbs.model import add_model_arguments, load
+
+if TYPE_CHECKING:
+    from trackformer.models.trackformer import TrackFormer
+    from trackformer.tracking.run import VideoRun
+    from trackformer.video.frames import FrameSource
+
+PARTLY_FAILED: Final = 1
+"""Exit code of a video that broke off: the results before the cut were written."""
+
+
+def add_video_arguments(parser: argparse.ArgumentParser, files: str) -> None:
+    """Where frames come from and results go; `files` names these."""
+    parser.add_argument(
+        "source",
+        metavar="SOURCE",
+        help="a video file, a folder or quoted pattern of images, a MOTChallenge sequence, a "
+        "camera's index (0 is the first), or the address of a stream (RTSP, HTTP)",
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", required=True, help=f"folder for {files}"
+    )
+    add_model_arguments(parser)
+    parser.add_argument("--no-video", action="store_true", help="do not write video.mp4")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace results that DIR holds already"
+    )
+
+
+def process_video(
+    options: argparse.Namespace,
+    kind: Literal["tracks", "detections"],
+    work: Callable[[TrackFormer, FrameSource], VideoRun],
+) -> int:
+    """Let `work` process the given video; returns the exit code."""
+    from trackformer.tracking.output_files import check_output, output_files
+    from trackformer.video.sources import open_source
+
+    files = output_files(options.output, kind, write_video=not options.no_video)
+    # The source first: a mistyped name must not leave an empty output folder behind.
+    with open_source(options.source) as source:
+        check_output(files, overwrite=options.overwrite)
+        model = load(options)
+        try:
+            run = work(model, source)
+        except KeyboardInterrupt:
+            _print_files(files.written())
+            raise
+    return report(run)
+
+
+def report(run: VideoRun) -> int:
+    """Print what was done; returns the exit code."""
+    rate = run.num_frames / max(run.seconds, 1e-9)
+    print(f"{run.num_frames} frames, {run.num_objects} boxes, {rate:.1f} frames per second")
+    _print_files(run.files)
+    if run.broken_off is None:
+        return 0
+    print(f"error: {run.broken_off}; the frames before are kept", file=sys.stderr)
+    return PARTLY_FAILED
+
+
+def _print_files(files: tuple[Path, ...]) -> None:
+    for path in files:
+        print(path)
