@@ -21,7 +21,6 @@ VERBS = ("track", "detect", "train", "evaluate", "convert", "demo", "info")
 HELP_OF_ALL_VERBS = f"""
 import sys
 from trackformer.cli import run
-from trackformer.verbs import info
 for arguments in ([], *([verb] for verb in {VERBS!r})):
     try:
         run([*arguments, "--help"])
