@@ -146,3 +146,19 @@ def _generalised(intersection: Tensor, union: Tensor, hull: Tensor) -> Tensor:
     """GIoU = IoU - (hull - union) / hull, defined as -1 .. 1 also for empty boxes."""
     iou = intersection / union.clamp(min=1e-12)
     return iou - (hull - union) / hull.clamp(min=1e-12)
+
+
+def smoothed_displacements(
+    before: Float[Tensor, "T 2"], moved: Float[Tensor, "T 2"], smoothing: float
+) -> Float[Tensor, "T 2"]:
+    """How far centres move in a frame, from what was believed before and what was just seen.
+
+    Boxes tremble from frame to frame by as much as slow objects move: average, unless first.
+
+    Args:
+        before: Displacements so far; 0 where none is known.
+        moved: Displacements just measured.
+        smoothing: Share of `before` that stays, in [0, 1).
+    """
+    is_known = (before != 0).any(1, keepdim=True)
+    return torch.where(is_known, smoothing * before + (1 - smoothing) * moved, moved)

@@ -127,14 +127,22 @@ def test_a_found_object_gets_the_predicted_box_and_embedding():
     assert after.embeddings.tolist() == [[0.0] * 4]  # of query 0
 
 
-def test_displacement_is_between_consecutive_sightings_only():
+def test_displacement_is_measured_between_consecutive_sightings_only():
     found = tensor([0, 1, 2])
     answer = output([[MIDDLE, MIDDLE, MIDDLE]], tracks=2)
     before = rows(LEFT, LEFT, missed=[0, 1], displacements=[[0.0, 0.0], [0.7, 0.0]])
     after = carry(before, answer, 0, found, target([MIDDLE] * 3), PATIENT)
-    expected = tensor([[0.3, 0.0], [0.0, 0.0], [0.0, 0.0]])  # seen, was lost, new
+    expected = tensor([[0.3, 0.0], [0.7, 0.0], [0.0, 0.0]])  # seen, was lost, new
     torch.testing.assert_close(after.displacements, expected)
     assert after.frames_missed.tolist() == [0, 0, 0]
+
+
+def test_displacement_is_smoothed_as_the_tracker_does():
+    smoothing = TrackQuerySettings(motion_smoothing=0.7)
+    before = rows(LEFT, displacements=[[0.1, 0.0]])
+    after = carry(before, output([[MIDDLE]], tracks=1), 0, tensor([0]), target([MIDDLE]), smoothing)
+    # 70 % of 0.1 and 30 % of 0.3.
+    torch.testing.assert_close(after.displacements, tensor([[0.16, 0.0]]))
 
 
 def test_padding_and_false_positives_are_never_lost_objects():
@@ -239,7 +247,7 @@ def test_without_objects_nothing_is_made_up():
 
 
 def test_ragged_rows_become_one_batch():
-    batch = as_batch([rows(LEFT, RIGHT), rows(MIDDLE), rows()], torch.zeros(3))
+    batch = as_batch([rows(LEFT, RIGHT), rows(MIDDLE), rows()], torch.zeros(3), lost_motion=0.0)
     assert batch.is_padding.tolist() == [[False, False], [False, True], [True, True]]
     torch.testing.assert_close(batch.boxes[1, 0], tensor(MIDDLE))
     assert batch.boxes.isfinite().all()
@@ -248,9 +256,18 @@ def test_ragged_rows_become_one_batch():
 
 def test_boxes_move_on_by_their_share_of_the_displacement():
     moving = rows(LEFT, displacements=[[0.1, -0.2]])
-    batch = as_batch([moving, moving], tensor([0.5, 0.0]))
+    batch = as_batch([moving, moving], tensor([0.5, 0.0]), lost_motion=0.0)
     torch.testing.assert_close(batch.boxes[0, 0], tensor([0.25, 0.4, 0.1, 0.1]))
     torch.testing.assert_close(batch.boxes[1, 0], tensor(LEFT))
+
+
+def test_a_lost_object_is_looked_for_where_it_would_be_by_now():
+    lost = rows(LEFT, displacements=[[0.1, 0.0]], missed=[2])
+    going_on = as_batch([lost], tensor([1.0]), lost_motion=0.5).boxes[0, 0]
+    # One frame at full speed and two at half: 0.2 and two times 0.1.
+    torch.testing.assert_close(going_on, tensor([0.4, 0.5, 0.1, 0.1]))
+    waiting = as_batch([lost], tensor([1.0]), lost_motion=0.0).boxes[0, 0]
+    torch.testing.assert_close(waiting, tensor([0.3, 0.5, 0.1, 0.1]))
 
 
 def test_targets_of_ragged_rows():

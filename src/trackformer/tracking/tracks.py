@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from trackformer.boxes import smoothed_displacements
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.types import Predictions, TrackQueries
 
@@ -99,7 +100,9 @@ def update_tracks(
     boxes = torch.where(column, predictions.boxes[rows], tracks.boxes)
     # A displacement over a gap would be several frames' worth, so the one before the gap stays.
     is_continued = is_seen & (tracks.frames_missed == 0)
-    moved = _smoothed(tracks.displacements, boxes[:, :2] - tracks.boxes[:, :2], settings)
+    moved = smoothed_displacements(
+        tracks.displacements, boxes[:, :2] - tracks.boxes[:, :2], settings.motion_smoothing
+    )
     return Tracks(
         ids=tracks.ids,
         boxes=boxes,
@@ -113,15 +116,6 @@ def update_tracks(
         frame_index=tracks.frame_index + 1,
         num_reidentified=tracks.num_reidentified + num_reidentified,
     )
-
-
-def _smoothed(
-    before: Float[Tensor, "T 2"], moved: Float[Tensor, "T 2"], settings: TrackerSettings
-) -> Float[Tensor, "T 2"]:
-    """Boxes tremble from frame to frame by as much as slow objects move: average, unless first."""
-    is_known = (before != 0).any(1, keepdim=True)
-    keep = settings.motion_smoothing
-    return torch.where(is_known, keep * before + (1 - keep) * moved, moved)
 
 
 def add_births(tracks: Tracks, predictions: Predictions, rows: Int[Tensor, " _"]) -> Tracks:

@@ -80,7 +80,7 @@ def clip_loss(
     first_trained = 0 if settings.track_queries.loss_frames == "all" else last
     for frame, (images, targets) in enumerate(zip(clip.images, clip.targets, strict=True)):
         is_trained = frame >= first_trained
-        queries, index = _asked(carried, targets, motions)
+        queries, index = _asked(carried, targets, motions, settings.track_queries)
         # Without gradient, earlier frames are a given for this step (the paper's two frames).
         with torch.set_grad_enabled(is_trained or settings.track_queries.carry_gradient):
             output = model(images, queries, previous=previous)
@@ -105,12 +105,14 @@ def _asked(
     carried: list[CarriedObjects] | None,
     targets: Sequence[Target],
     motions: Float[Tensor, " B"],
+    settings: TrackQuerySettings,
 ) -> tuple[TrackQueries | None, Int[Tensor, "B T"]]:
     """The track queries of a frame and the target each must predict."""
     if carried is None or all(len(rows.track_ids) == 0 for rows in carried):
         device = targets[0].boxes.device
         return None, torch.zeros((len(targets), 0), dtype=torch.long, device=device)
-    return as_batch(carried, motions), carried_targets(carried, targets)
+    asked = as_batch(carried, motions, settings.lost_motion)
+    return asked, carried_targets(carried, targets)
 
 
 def _left_for_the_next(output: ModelOutput, settings: TrackQuerySettings) -> FrameFeatures | None:

@@ -55,9 +55,13 @@ class TrackQuerySettings(Settings):
     patience: NonNegativeInt = 0
     """Frames for which the query of an object that is gone is still asked, as background."""
     motion: tuple[Rate, Rate] = (0.0, 0.0)
-    """Range of the share of the last displacement by which reference boxes move on."""
+    """Range of the share of the displacement by which reference boxes move on."""
     motion_rate: Rate = 1.0
     """Share of clips with moving reference boxes."""
+    motion_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """As in the tracker: share of the displacement before that stays in a newly measured one."""
+    lost_motion: Rate = 0.0
+    """As in the tracker: how fast the reference box of an object that is gone moves on."""
     carry_gradient: bool = False
     """Let the loss of a frame train the embeddings carried from the frames before."""
     loss_frames: Literal["last", "all"] = "last"

@@ -9,7 +9,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from trackformer.boxes import cxcywh_to_xyxy, pairwise_iou, sanitise
+from trackformer.boxes import (
+    cxcywh_to_xyxy,
+    pairwise_iou,
+    sanitise,
+    smoothed_displacements,
+)
 from trackformer.training.settings import TrackQuerySettings
 from trackformer.types import NO_OBJECT, PADDING, ModelOutput, Target, TrackQueries
 
@@ -23,7 +28,8 @@ class CarriedObjects:
     boxes: Float[Tensor, "T 4"]
     """Predicted box of the frame that last saw the object, without gradient."""
     displacements: Float[Tensor, "T 2"]
-    """Of the box centre between the last two frames that saw the object; else 0."""
+    """How far the box centre moves in a frame, smoothed; 0 until an object was seen twice in a row.
+    """
     embeddings: Float[Tensor, "T C"]
     frames_missed: Int[Tensor, " T"]
 
@@ -59,7 +65,7 @@ def carry(
         image_index: Which image of the batch.
         target_index: Assignment of the last decoder layer.
         target: The image's objects.
-        settings: Patience, and whether gradients flow through the embeddings.
+        settings: Patience, smoothing, and whether gradients flow through the embeddings.
     """
     num_before = len(before.track_ids)
     matched = torch.nonzero(target_index >= 0)[:, 0]
@@ -71,9 +77,15 @@ def carry(
     old = matched.clamp(max=max(num_before - 1, 0))
     displacements = boxes.new_zeros((len(matched), 2))
     if num_before > 0:
-        moved = boxes[matched, :2] - before.boxes[old, :2]
-        is_known = is_continued & (before.frames_missed[old] == 0)
-        displacements = torch.where(is_known[:, None], moved, displacements)
+        # Over a gap an object would have moved several frames' worth: the one before stays.
+        is_seen_again = is_continued & (before.frames_missed[old] == 0)
+        moved = smoothed_displacements(
+            before.displacements[old],
+            boxes[matched, :2] - before.boxes[old, :2],
+            settings.motion_smoothing,
+        )
+        kept = torch.where(is_continued[:, None], before.displacements[old], displacements)
+        displacements = torch.where(is_seen_again[:, None], moved, kept)
     is_lost = (target_index[:num_before] == NO_OBJECT) & (before.track_ids != NO_OBJECT)
     lost = torch.nonzero(is_lost & (before.frames_missed < settings.patience))[:, 0]
     return CarriedObjects(
@@ -126,14 +138,23 @@ def augment(
     )
 
 
-def as_batch(carried: Sequence[CarriedObjects], motions: Float[Tensor, " B"]) -> TrackQueries:
-    """Ragged rows as one padded batch; boxes moved on by each image's share of the displacement."""
+def as_batch(
+    carried: Sequence[CarriedObjects], motions: Float[Tensor, " B"], lost_motion: float
+) -> TrackQueries:
+    """Ragged rows as one padded batch; boxes moved on as the tracker moves them.
+
+    Args:
+        carried: What each image of the batch carries.
+        motions: Each image's share of the displacement.
+        lost_motion: How fast those move on that were missed, relative to those just seen.
+    """
     most = max(len(rows.track_ids) for rows in carried)
     size = carried[0].embeddings.shape[-1]
     embeddings, boxes, padding = [], [], []
     for rows, motion in zip(carried, motions.tolist(), strict=True):
         missing = most - len(rows.track_ids)
-        centres = rows.boxes[:, :2] + motion * rows.displacements
+        num_frames = 1 + lost_motion * rows.frames_missed[:, None]
+        centres = rows.boxes[:, :2] + motion * num_frames * rows.displacements
         moved = torch.cat([centres, rows.boxes[:, 2:]], dim=-1)
         embeddings.append(torch.cat([rows.embeddings, rows.embeddings.new_zeros((missing, size))]))
         # A box in the middle: padding must be harmless, not absent, to every layer.
