@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from trackformer.errors import ConfigError, TrackFormerError
-from trackformer.verbs import convert, demo, detect, evaluate, info, track, train
+from trackformer.verbs import convert, data, demo, detect, evaluate, info, track, train
 
 BAD_INPUT: Final = 2
 """Exit code where nothing could be done with what was given; argparse's own, too."""
@@ -64,7 +64,9 @@ def _take_rest(options: argparse.Namespace, rest: list[str]) -> None:
     unknown = next((word for word in rest if word.startswith("-")), rest[0])
     known = re.findall(r"--[a-z-]+", options.usage)
     nearest = difflib.get_close_matches(unknown.partition("=")[0], known, n=1)
-    hint = f"did you mean {nearest[0]}?" if nearest else f"see `trackformer {options.verb} --help`"
+    hint = (
+        f"did you mean {nearest[0]}?" if nearest else f"see `trackformer {options.command} --help`"
+    )
     raise ConfigError(f"unknown argument {unknown!r}; {hint}")
 
 
@@ -80,12 +82,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     verbs = parser.add_subparsers(dest="verb", title="verbs", metavar="VERB")
-    for module in (track, detect, train, evaluate, convert, demo, info):
+    for module in (track, detect, train, evaluate, data, convert, demo, info):
         name = module.__name__.rpartition(".")[2]
         verb = verbs.add_parser(
             name, help=module.SUMMARY, description=module.SUMMARY, allow_abbrev=False
         )
-        verb.set_defaults(run=module.run)
+        verb.set_defaults(run=module.run, command=name)
         module.add_arguments(verb)
         verb.set_defaults(usage=verb.format_usage())
     return parser
