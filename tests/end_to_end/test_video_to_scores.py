@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import pytest
 
+from synthetic_videos import write_crossing
 from trackformer.cli import run
 from trackformer.data.mot import read_mot_results
 
@@ -35,6 +36,20 @@ def test_tracks_scored_against_themselves_are_perfect(
     words = ["--ground-truth", str(truth), "--results", str(out), "--json", str(scores)]
     assert run(["evaluate", *words]) == 0
     assert json.loads(scores.read_text())["HOTA"] == pytest.approx(100)
+
+
+def test_a_model_is_scored_on_the_frames_of_the_ground_truth(model_file: Path, tmp_path: Path):
+    sequence = write_crossing(tmp_path / "crossing", num_frames=4)
+    scores, kept = tmp_path / "scores.json", tmp_path / "kept"
+    words = ["--ground-truth", str(sequence), "--model", str(model_file)]
+    assert run(["evaluate", *words, "--output", str(kept), "--json", str(scores)]) == 0
+    from_model = json.loads(scores.read_text())
+    words = ["--ground-truth", str(sequence), "--results", str(kept)]
+    assert run(["evaluate", *words, "--json", str(scores)]) == 0
+    from_files = json.loads(scores.read_text())
+    assert list(kept.iterdir()) == [kept / "crossing.txt"]
+    assert from_files["IDs"] == from_model["IDs"] > 0
+    assert from_files["HOTA"] == pytest.approx(from_model["HOTA"], abs=0.1)
 
 
 def test_the_demonstration_replaces_an_earlier_one(

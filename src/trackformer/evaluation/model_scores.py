@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
 from trackformer.data.results import ResultFrame, result_of
@@ -10,6 +11,7 @@ from trackformer.errors import DataError
 from trackformer.evaluation.tracking_metrics import EvaluationTable, evaluate_tracking
 from trackformer.image_files import read_image
 from trackformer.models.trackformer import TrackFormer
+from trackformer.tracking.progress import progress_bar
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.tracker import Tracker
 
@@ -33,6 +35,20 @@ def evaluate_model(
         for sequence in data.sequences
     }
     return evaluate_tracking(data, results)
+
+
+def track_sequences(
+    model: TrackFormer, data: AnnotatedData, settings: TrackerSettings | None = None
+) -> dict[str, list[ResultFrame]]:
+    """Results of every annotated video by its name, with a bar on a terminal's error output."""
+    results = {}
+    with progress_bar() as progress:
+        for sequence in data.sequences:
+            task = progress.add_task(sequence.name, total=len(sequence.frames))
+            results[sequence.name] = track_sequence(
+                model, sequence, settings, partial(progress.advance, task)
+            )
+    return results
 
 
 def track_sequence(

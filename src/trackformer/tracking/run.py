@@ -11,22 +11,12 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
 
 from trackformer.errors import DataError
 from trackformer.models.trackformer import TrackFormer
 from trackformer.tracking.output_files import OutputFiles, check_output, output_files
 from trackformer.tracking.outputs import open_outputs
+from trackformer.tracking.progress import progress_bar
 from trackformer.tracking.public_detections import PublicDetections
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
 from trackformer.tracking.tracker import ObjectDetector, Tracker
@@ -139,7 +129,7 @@ def _run(
     start = time.monotonic()
     with (
         open_outputs(files, source, model.settings.class_names) as writer,
-        _progress_bar() as progress,
+        progress_bar() as progress,
     ):
         task = progress.add_task(files.rows.stem, total=source.num_frames)
         for frame in chain([first], frames):
@@ -176,22 +166,3 @@ class _Reading:
             self.broken_off = str(error)
         if self.num_frames == 0:
             raise DataError(f"{self.source.name}: expected at least one frame, got none")
-
-
-class _FrameRateColumn(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        """Frames per second of the last half minute."""
-        return Text("" if task.speed is None else f"{task.speed:.1f} frames/s")
-
-
-def _progress_bar() -> Progress:
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn("[bold]{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _FrameRateColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    )
