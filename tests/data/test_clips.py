@@ -1,5 +1,6 @@
 """Clips: a function of seed and index alone, with identities that mean something."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,13 +14,15 @@ from trackformer.data.annotations import (
     AnnotatedSequence,
     frame_without_objects,
 )
-from trackformer.data.clips import ClipDataset, target_of
+from trackformer.data.clips import BatchShare, ClipDataset, target_of
+from trackformer.data.frame_sampling import repeat_factors
 from trackformer.data.settings import ClipSettings
 from trackformer.data.transforms import Crop
 from trackformer.errors import DataError
 from trackformer.input_settings import InputSettings
 
 PLAIN = InputSettings(area=64 * 96, mean=(0, 0, 0), std=(1, 1, 1))
+ALONE = BatchShare()
 WHOLE = Crop(0.0, 0.0, 96.0, 64.0)
 
 
@@ -53,11 +56,11 @@ def data(picture, num_frames: int) -> AnnotatedData:
     return AnnotatedData((sequence,), ("person",))
 
 
-def clips(sources, batch_size=1, seed=0, same_length=1, **settings) -> ClipDataset:
+def clips(sources, batch_size=1, seed=0, share=ALONE, **settings) -> ClipDataset:
     still = {"canvas": (64, 96), "zoom": (1, 1), "flip_rate": 0, "camera_jitter": 0}
     chosen = ClipSettings(**still | {"colour_jitter": 0} | settings)
     return ClipDataset(
-        [(source, 1.0) for source in sources], batch_size, chosen, PLAIN, seed, 100, same_length
+        [(source, 1.0) for source in sources], batch_size, chosen, PLAIN, seed, 100, share
     )
 
 
@@ -81,14 +84,66 @@ def test_a_batch_depends_on_seed_and_index_alone(picture):
     assert not same(first[5], clips([data(picture, 20)], batch_size=2, seed=1, **vary)[5])
 
 
-def test_batches_of_one_step_share_their_length(picture):
-    source = [data(picture, 20)]
-    batches = clips(source, length=(2, 5), same_length=4)
-    lengths = [len(batches[i].images) for i in range(24)]
-    assert all(len(set(lengths[i : i + 4])) == 1 for i in range(0, 24, 4))
-    assert len(set(lengths)) > 1
-    # The first batch of a step is the one of a single process.
-    assert same(batches[8], clips(source, length=(2, 5))[8])
+def test_processes_share_the_batch_of_one_process_with_as_many_clips(picture):
+    sources = [data(picture, 20), data(picture, 1)]
+    vary = {"length": (2, 5), "zoom": (0.9, 1.8), "camera_jitter": 0.1, "colour_jitter": 0.3}
+    whole = clips(sources, batch_size=6, **vary)
+    parts = [
+        clips(sources, batch_size=2, share=BatchShare(process, 3), **vary) for process in range(3)
+    ]
+    for step in range(5):
+        for frame, images in enumerate(whole[step].images):
+            pixels = torch.cat([part[step].images[frame].pixels for part in parts])
+            torch.testing.assert_close(pixels, images.pixels, rtol=0, atol=0)
+
+
+def test_clips_grow_by_schedule(picture):
+    growing = clips([data(picture, 20)], length_schedule=((0, 2), (3, 3), (4, 5)))
+    assert [len(growing[step].images) for step in range(6)] == [2, 2, 2, 3, 5, 5]
+
+
+@pytest.mark.parametrize("schedule", [((1, 2),), ((0, 2), (0, 3)), ((0, 2), (9, 3), (5, 4))])
+def test_a_schedule_begins_at_0_and_rises(schedule):
+    with pytest.raises(ValueError, match="expected rising steps that begin with 0"):
+        ClipSettings(length_schedule=schedule)
+
+
+def two_classes(picture) -> AnnotatedData:
+    """100 frames of class 0; in the last 4 of them there is class 1, too."""
+    frames = [frame_of(i, [[40, 20, 50 + i, 40]], picture) for i in range(96)]
+    for i in range(96, 100):
+        both = frame_of(i, [[40, 20, 50, 40], [5, 5, 9, 9]], picture)
+        frames.append(replace(both, labels=np.array([0, 1])))
+    videos = [
+        AnnotatedSequence(name, tuple(part), (64, 96), 25.0, is_video=True)
+        for name, part in (("first", frames[:50]), ("second", frames[50:]))
+    ]
+    return AnnotatedData(tuple(videos), ("person", "dog"))
+
+
+def test_repeat_factors_are_those_of_the_rarest_class(picture):
+    factors = repeat_factors(two_classes(picture), 0.16)
+    assert factors.tolist() == [1.0] * 96 + [2.0] * 4  # sqrt(0.16 / 0.04)
+
+
+@pytest.mark.parametrize(("threshold", "share"), [(0.0, 0.04), (36.0, 30 * 4 / (96 * 6 + 30 * 4))])
+def test_rare_classes_are_drawn_by_their_repeat_factors(picture, threshold, share):
+    # Class 0 is in all frames: factor sqrt(36) = 6; class 1 in 4 of 100: sqrt(900) = 30.
+    batch = clips(
+        [two_classes(picture)], batch_size=1500, length=(1, 1), repeat_threshold=threshold
+    )
+    plans = [batch._plan(1, np.random.default_rng(i)) for i in range(1500)]
+    found = np.mean([len(plan.frames[0].labels) == 2 for plan in plans])
+    assert found == pytest.approx(share, abs=0.02)
+
+
+def test_clips_lie_around_the_repeated_frame(picture):
+    batch = clips([two_classes(picture)], repeat_threshold=1e6, max_gap=2)
+    plans = [batch._plan(3, np.random.default_rng(i)) for i in range(200)]
+    has_rare = [any(len(frame.labels) == 2 for frame in plan.frames) for plan in plans]
+    # The factors are 1000 and 5000: 4 * 5000 / (96 * 1000 + 4 * 5000) = 17 %, and some more whose
+    # anchor lies just before.
+    assert 0.14 < np.mean(has_rare) < 0.26
 
 
 def test_frames_are_evenly_spaced_within_the_gap_in_both_directions(picture):

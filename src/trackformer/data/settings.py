@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 
 from trackformer.config import Settings
 
@@ -28,6 +28,9 @@ class ClipSettings(Settings):
     """(height, width) of every training image; crops have this aspect ratio."""
     length: tuple[PositiveInt, PositiveInt] = (2, 2)
     """Fewest and most frames of a clip, drawn evenly; all clips of a batch share it."""
+    length_schedule: tuple[tuple[NonNegativeInt, PositiveInt], ...] = ()
+    """Clips that grow, as [optimizer step, frames]: [[0, 2], [1000, 3]] means two frames, and three
+    from step 1000 on. Replaces `length`; empty: `length` all the time."""
     max_gap: PositiveInt = 5
     """Frames between two frames of a clip are drawn from 1 .. max_gap."""
     reverse_rate: Rate = 0.5
@@ -42,6 +45,9 @@ class ClipSettings(Settings):
     """Largest shift of the crop between two frames of a video, in shares of its size."""
     still_motion: Rate = 0.15
     """The same for still images, whose frames are crops along such a path; also their zoom."""
+    repeat_threshold: NonNegativeFloat = 0.0
+    """Frames with a class that fewer than this share of a source's frames show are drawn more often
+    (LVIS's repeat factor sampling; 0.001 there); 0: every frame of a source equally often."""
     min_visibility: Rate = 0.05
     """Objects seen less than this are gone for their track query, and no loss for object queries
     that see them."""
@@ -52,4 +58,14 @@ class ClipSettings(Settings):
             raise ValueError("length: the fewest frames must not exceed the most")
         if not 0 < self.zoom[0] <= self.zoom[1]:
             raise ValueError("zoom: expected 0 < smallest <= largest")
+        steps = [step for step, _ in self.length_schedule]
+        if steps and (steps[0] != 0 or sorted(set(steps)) != steps):
+            raise ValueError("length_schedule: expected rising steps that begin with 0")
         return self
+
+    def length_at(self, step: int) -> tuple[int, int]:
+        """Fewest and most frames of the clips of an optimizer step (0-based)."""
+        if not self.length_schedule:
+            return self.length
+        frames = [frames for first, frames in self.length_schedule if first <= step][-1]
+        return frames, frames

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from trackformer.checkpoints.classes import with_classes
 from trackformer.checkpoints.load import load_model
 from trackformer.data.annotations import AnnotatedData
-from trackformer.data.clips import ClipDataset
+from trackformer.data.clips import BatchShare, ClipDataset
 from trackformer.data.read import read_annotations
 from trackformer.errors import ConfigError
 from trackformer.models.build import build_model
@@ -121,22 +121,19 @@ def _check_loss(model: TrackFormer, settings: TrainingSettings) -> None:
 
 
 def build_loader(sources: list[tuple[AnnotatedData, float]], run: Run) -> DataLoader[Clip]:
-    """This process' batches from the current step on: batch i goes to process i mod processes."""
+    """This process' share of the batches from the current step on."""
     settings = run.settings
-    processes = run.accelerator.num_processes
     batches: Dataset[Clip] = ClipDataset(
         sources,
         settings.batch_size,
         settings.clips,
         run.model.settings.input,
         settings.seed,
-        settings.optimizer.steps * processes,
-        same_length=processes,
+        settings.optimizer.steps,
+        BatchShare(run.accelerator.process_index, run.accelerator.num_processes),
     )
-    first = run.step * processes + run.accelerator.process_index
-    mine = range(first, settings.optimizer.steps * processes, processes)
     return DataLoader(
-        Subset(batches, mine),
+        Subset(batches, range(run.step, settings.optimizer.steps)),
         batch_size=None,
         num_workers=settings.workers,
         persistent_workers=False,
