@@ -12,6 +12,7 @@ from torch import Tensor
 from trackformer.models.trackformer import TrackFormer
 from trackformer.training.losses import SetLosses, set_prediction_loss
 from trackformer.training.matching import match, match_layer
+from trackformer.training.published_augmentation import GeneratorDraws, augment_as_published
 from trackformer.training.settings import (
     LossSettings,
     MatchingSettings,
@@ -93,7 +94,9 @@ def clip_loss(
             for name, value in parts.items():
                 terms[name] = terms.get(name, torch.zeros_like(value)) + value
         if frame < last:
-            carried = _hand_over(carried, output, target_index[-1], targets, settings, generator)
+            carried = _hand_over(
+                carried, output, target_index[-1], clip.targets[frame:], settings, generator
+            )
     count = len(losses)
     return ClipLoss(
         total=torch.stack(losses).sum() / count,
@@ -125,25 +128,38 @@ def _hand_over(
     before: list[CarriedObjects] | None,
     output: ModelOutput,
     target_index: Int[Tensor, "B Q"],
-    targets: Sequence[Target],
+    targets: Sequence[Sequence[Target]],
     settings: ClipLossSettings,
     generator: torch.Generator,
 ) -> list[CarriedObjects]:
-    asked = before or [nothing_carried(output.embeddings) for _ in targets]
-    after = []
-    for image, target in enumerate(targets):
-        rows = carry(
+    """What the next frame is asked for; `targets`: of this frame and all that follow."""
+    asked = before or [nothing_carried(output.embeddings) for _ in targets[0]]
+    tracks = settings.track_queries
+    rows = [
+        carry(
             _padded_like(asked[image], output.num_track_queries),
             output,
             image,
             target_index[image],
             target,
-            settings.track_queries,
+            tracks,
         )
-        after.append(
-            augment(rows, output, image, target_index[image], settings.track_queries, generator)
+        for image, target in enumerate(targets[0])
+    ]
+    if tracks.compatibility == "reference":
+        return augment_as_published(
+            rows,
+            output,
+            target_index,
+            targets[1],
+            tracks,
+            GeneratorDraws(generator),
+            adds_false_positives=len(targets) == 2,
         )
-    return after
+    return [
+        augment(each, output, image, target_index[image], tracks, generator)
+        for image, each in enumerate(rows)
+    ]
 
 
 def _frame_loss(
@@ -154,7 +170,13 @@ def _frame_loss(
     settings: ClipLossSettings,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     decoder = set_prediction_loss(
-        output.class_logits, output.boxes, target_index, targets, num_objects, settings.loss
+        output.class_logits,
+        output.boxes,
+        target_index,
+        targets,
+        num_objects,
+        settings.loss,
+        output.num_track_queries,
     )
     total = decoder.total(settings.loss)
     parts = _named("decoder", decoder, settings.loss)
@@ -221,6 +243,8 @@ def _draw_motions(
     batch_size: int, settings: TrackQuerySettings, generator: torch.Generator
 ) -> Float[Tensor, " B"]:
     low, high = settings.motion
+    if high == 0:
+        return torch.zeros(batch_size)
     motions = low + (high - low) * torch.rand(batch_size, generator=generator)
     moves = torch.rand(batch_size, generator=generator) < settings.motion_rate
     return torch.where(moves, motions, 0.0)

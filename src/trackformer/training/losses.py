@@ -32,13 +32,14 @@ class SetLosses:
         )
 
 
-def set_prediction_loss(
+def set_prediction_loss(  # noqa: PLR0913 - what was predicted, what was meant, and what counts
     class_logits: Float[Tensor, "D B Q K"],
     boxes: Float[Tensor, "D B Q 4"],
     target_index: Int[Tensor, "D B Q"],
     targets: Sequence[Target],
     num_objects: float,
     settings: LossSettings,
+    num_track_queries: int = 0,
 ) -> SetLosses:
     """DETR's loss (Carion et al. 2020, equation 2), TrackFormer's over all queries (equation 1).
 
@@ -49,6 +50,7 @@ def set_prediction_loss(
         targets: One per image.
         num_objects: By which sums are divided; at least 1; the mean over all processes.
         settings: Weights and the kind of classification loss.
+        num_track_queries: How many of the queries, the first ones, are track queries.
     """
     # float32 whatever the autocast: sums over thousands of queries lose small terms in half.
     with torch.autocast(class_logits.device.type, enabled=False):
@@ -63,7 +65,8 @@ def set_prediction_loss(
         giou = paired_giou(found_xyxy, wanted_xyxy)
         labels = target_labels[image, row]
         if settings.classification == "cross_entropy":
-            classification = _cross_entropy(class_logits, labels, target_index, settings)
+            background = _background_weights(target_index, num_track_queries, settings)
+            classification = _cross_entropy(class_logits, labels, target_index, background)
         else:
             quality = torch.zeros_like(class_logits[..., 0])
             quality[is_matched] = paired_iou(found_xyxy.detach(), wanted_xyxy)
@@ -90,17 +93,27 @@ def _padded(
     return boxes, labels
 
 
+def _background_weights(
+    target_index: Int[Tensor, "D B Q"], num_track_queries: int, settings: LossSettings
+) -> Float[Tensor, " Q"]:
+    """Weight of every query where it must find nothing."""
+    num_object_queries = target_index.shape[-1] - num_track_queries
+    weights = [settings.lost_track_weight] * num_track_queries
+    weights += [settings.no_object_weight] * num_object_queries
+    return torch.tensor(weights, device=target_index.device)
+
+
 def _cross_entropy(
     class_logits: Float[Tensor, "D B Q K"],
     labels: Int[Tensor, "D B Q"],
     target_index: Int[Tensor, "D B Q"],
-    settings: LossSettings,
+    background: Float[Tensor, " Q"],
 ) -> Float[Tensor, ""]:
-    """Softmax cross-entropy with a down-weighted no-object class, averaged per layer."""
+    """Softmax cross-entropy with a weighted no-object class, averaged per layer."""
     no_object = class_logits.shape[-1] - 1
     wanted = torch.where(target_index >= 0, labels, no_object)
     loss = F.cross_entropy(class_logits.movedim(-1, 1), wanted, reduction="none")
-    weight = torch.where(target_index == NO_OBJECT, settings.no_object_weight, 1.0)
+    weight = torch.where(target_index == NO_OBJECT, background, 1.0)
     weight = torch.where(target_index == PADDING, 0.0, weight)
     per_layer = (loss * weight).flatten(1).sum(1) / weight.flatten(1).sum(1).clamp(min=1e-6)
     return per_layer.sum()

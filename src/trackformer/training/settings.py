@@ -5,7 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
 from trackformer.config import Settings
 from trackformer.data.settings import ClipSettings, SourceSettings
@@ -40,6 +47,8 @@ class LossSettings(Settings):
     giou_weight: NonNegativeFloat = 2.0
     no_object_weight: NonNegativeFloat = 0.1
     """Weight of background in the cross-entropy."""
+    lost_track_weight: NonNegativeFloat = 1.0
+    """The same for track queries that must find nothing; 1: as much as objects, as published."""
     focal_alpha: Rate = 0.25
     focal_gamma: NonNegativeFloat = 2.0
     mal_gamma: NonNegativeFloat = 1.5
@@ -67,6 +76,15 @@ class TrackQuerySettings(Settings):
     loss_frames: Literal["last", "all"] = "last"
     """Which frames of a clip have a loss; last: as in the paper, where the others run without
     gradient, too, unless `carry_gradient` is set."""
+    compatibility: Literal["none", "reference"] = "none"
+    """reference: drop and add track queries as the published code does, defects included (see
+    docs/compatibility.md)."""
+
+    @model_validator(mode="after")
+    def _published_has_no_patience(self) -> TrackQuerySettings:
+        if self.compatibility == "reference" and self.patience > 0:
+            raise ValueError("patience: expected 0 with compatibility: reference, which has none")
+        return self
 
 
 class OptimizerSettings(Settings):

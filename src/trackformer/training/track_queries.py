@@ -124,17 +124,46 @@ def augment(
     chosen = _near_ones(boxes[free], carried.boxes, wanted, generator)
     false = free[chosen.to(free.device)]
     keep = torch.nonzero(stays)[:, 0].to(boxes.device)
+    added = false_positives(output, image_index, false, carries_gradient=False)
+    return joined(select_carried(carried, keep), added)
+
+
+def false_positives(
+    output: ModelOutput, image_index: int, queries: Int[Tensor, " F"], *, carries_gradient: bool
+) -> CarriedObjects:
+    """Some outputs of a frame as rows that must find nothing."""
+    boxes = sanitise(output.boxes[-1, image_index].detach().float())[queries]
+    embeddings = output.embeddings[image_index, queries]
+    if not carries_gradient:
+        embeddings = embeddings.detach()
     return CarriedObjects(
-        track_ids=torch.cat([carried.track_ids[keep], torch.full_like(false, NO_OBJECT)]),
-        boxes=torch.cat([carried.boxes[keep], boxes[false]]),
-        displacements=torch.cat([carried.displacements[keep], boxes.new_zeros((len(false), 2))]),
-        embeddings=torch.cat(
-            [
-                carried.embeddings[keep],
-                output.embeddings[image_index, false].detach().to(carried.embeddings.dtype),
-            ]
-        ),
-        frames_missed=torch.cat([carried.frames_missed[keep], torch.zeros_like(false)]),
+        track_ids=torch.full_like(queries, NO_OBJECT),
+        boxes=boxes,
+        displacements=boxes.new_zeros((len(queries), 2)),
+        embeddings=embeddings,
+        frames_missed=torch.zeros_like(queries),
+    )
+
+
+def select_carried(carried: CarriedObjects, rows: Int[Tensor, " _"]) -> CarriedObjects:
+    """Some rows, in the given order."""
+    return CarriedObjects(
+        track_ids=carried.track_ids[rows],
+        boxes=carried.boxes[rows],
+        displacements=carried.displacements[rows],
+        embeddings=carried.embeddings[rows],
+        frames_missed=carried.frames_missed[rows],
+    )
+
+
+def joined(first: CarriedObjects, second: CarriedObjects) -> CarriedObjects:
+    """The rows of both, one after the other."""
+    return CarriedObjects(
+        track_ids=torch.cat([first.track_ids, second.track_ids]),
+        boxes=torch.cat([first.boxes, second.boxes]),
+        displacements=torch.cat([first.displacements, second.displacements]),
+        embeddings=torch.cat([first.embeddings, second.embeddings.to(first.embeddings.dtype)]),
+        frames_missed=torch.cat([first.frames_missed, second.frames_missed]),
     )
 
 
