@@ -9,7 +9,7 @@ from torch import Tensor
 from golden.published_models import published_trackformer
 from golden.recordings import all_layers, published_weights, read_recording, recorded_images
 from models.test_trackformer_parity import previous_images
-from trackformer.checkpoints.published_names import from_published_deformable_detr
+from trackformer.checkpoints.published_names import from_published_trackformer
 from trackformer.models.trackformer import TrackFormer
 from trackformer.training.losses import set_prediction_loss
 from trackformer.training.matching import match, match_layer
@@ -198,8 +198,8 @@ def gradient_norms(model: TrackFormer, name: str, published_names: Any) -> dict[
     # Every published tensor holds its own number, which tells where it goes.
     numbered = {each: torch.full_like(weights[each], i) for i, each in enumerate(names)}
     squares = dict.fromkeys(names, 0.0)
-    gradients = {key: each.grad for key, each in model.detector.named_parameters()}
-    for key, numbers in from_published_deformable_detr(numbered).items():
+    gradients = {key: each.grad for key, each in model.named_parameters()}
+    for key, numbers in from_published_trackformer(numbered).items():
         if gradients.get(key) is not None:
             squares[names[int(numbers.flatten()[0])]] += gradients[key].square().sum().item()
     # The decoder's repeated references to the box heads are not stored twice.
