@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from trackformer.evaluation.report import evaluate_folders, write_json
-from trackformer.evaluation.tracking_metrics import TrackingScores
+from trackformer.evaluation.tracking_scores import TrackingScores
 from trackformer.models.trackformer import TrackFormer
 from trackformer.tracking.run import VideoRun, track_video
 

@@ -1,4 +1,4 @@
-"""Which boxes MOTChallenge counts, and the arrays that TrackEval's metrics are computed from.
+"""Which boxes MOTChallenge counts, and what overlaps what: all that the metrics need.
 
 The rules are those of `trackeval.datasets.MotChallenge2DBox`, applied to records in memory.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -16,34 +15,48 @@ from scipy.optimize import linear_sum_assignment
 from trackformer.data.annotations import AnnotatedFrame, AnnotatedSequence
 from trackformer.data.results import ResultFrame
 from trackformer.errors import DataError
+from trackformer.evaluation.matches import EPSILON
 
 MATCHING_IOU = 0.5
 """A result belongs to a distractor from this IoU on."""
-
-
-class MetricInput(TypedDict):
-    """What `eval_sequence` of TrackEval's metrics reads, by TrackEval's names."""
-
-    gt_ids: list[np.ndarray]
-    tracker_ids: list[np.ndarray]
-    similarity_scores: list[np.ndarray]
-    num_timesteps: int
-    num_gt_dets: int
-    num_tracker_dets: int
-    num_gt_ids: int
-    num_tracker_ids: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CountedFrame:
     """The objects and results of one frame that enter the metrics."""
 
-    object_ids: Int[np.ndarray, " G"]
-    result_ids: Int[np.ndarray, " N"]
+    objects: Int[np.ndarray, " G"]
+    """Identities, as places in `CountedSequence.object_ids`; all the frame's, in its order."""
+    tracks: Int[np.ndarray, " N"]
+    """Identities, as places in `CountedSequence.track_ids`."""
     iou: Float[np.ndarray, "G N"]
 
 
-def metric_input(sequence: AnnotatedSequence, results: Sequence[ResultFrame]) -> MetricInput:
+@dataclass(frozen=True, slots=True, eq=False)
+class CountedSequence:
+    """All that the metrics of a sequence are computed from: every frame of the video."""
+
+    name: str
+    frames: tuple[CountedFrame, ...]
+    object_ids: Int[np.ndarray, " O"]
+    """The ids of the objects that occur, as the annotations have them."""
+    track_ids: Int[np.ndarray, " T"]
+    """The ids of the tracks that occur, as the results have them."""
+
+    @property
+    def boxes_of_objects(self) -> Int[np.ndarray, " O"]:
+        """In how many frames each object is annotated."""
+        return _occurrences([frame.objects for frame in self.frames], len(self.object_ids))
+
+    @property
+    def boxes_of_tracks(self) -> Int[np.ndarray, " T"]:
+        """In how many frames each track has a box."""
+        return _occurrences([frame.tracks for frame in self.frames], len(self.track_ids))
+
+
+def counted_sequence(
+    sequence: AnnotatedSequence, results: Sequence[ResultFrame]
+) -> CountedSequence:
     """Join the annotations of a sequence with results and drop what is not counted.
 
     Raises:
@@ -59,18 +72,13 @@ def metric_input(sequence: AnnotatedSequence, results: Sequence[ResultFrame]) ->
         else _frame_without_results(frame)
         for frame in sequence.frames
     ]
-    object_ids, num_object_ids = _numbered_from_zero([frame.object_ids for frame in counted])
-    result_ids, num_result_ids = _numbered_from_zero([frame.result_ids for frame in counted])
-    return {
-        "gt_ids": object_ids,
-        "tracker_ids": result_ids,
-        "similarity_scores": [frame.iou for frame in counted],
-        "num_timesteps": len(counted),
-        "num_gt_dets": sum(len(ids) for ids in object_ids),
-        "num_tracker_dets": sum(len(ids) for ids in result_ids),
-        "num_gt_ids": num_object_ids,
-        "num_tracker_ids": num_result_ids,
-    }
+    objects, object_ids = _numbered_from_zero([frame.objects for frame in counted])
+    tracks, track_ids = _numbered_from_zero([frame.tracks for frame in counted])
+    frames = tuple(
+        CountedFrame(of_objects, of_tracks, frame.iou)
+        for of_objects, of_tracks, frame in zip(objects, tracks, counted, strict=True)
+    )
+    return CountedSequence(sequence.name, frames, object_ids, track_ids)
 
 
 def _checked_results(
@@ -93,15 +101,19 @@ def _checked_results(
 
 def _counted_frame(frame: AnnotatedFrame, result: ResultFrame) -> CountedFrame:
     """Drop the results that match a distractor; only objects remain of the annotations."""
+    num_objects = len(frame.boxes_xyxy)
+    if not frame.ignore_is_distractor.any():
+        iou = pairwise_iou(frame.boxes_xyxy, result.boxes_xyxy)
+        return CountedFrame(frame.track_ids, result.track_ids, iou)
     annotated_xyxy = np.concatenate(
         [frame.boxes_xyxy, frame.ignore_boxes_xyxy, frame.other_boxes_xyxy]
     )
     is_distractor = np.zeros(len(annotated_xyxy), dtype=bool)
-    first, behind = len(frame.boxes_xyxy), len(frame.boxes_xyxy) + len(frame.ignore_boxes_xyxy)
-    is_distractor[first:behind] = frame.ignore_is_distractor
+    behind = num_objects + len(frame.ignore_boxes_xyxy)
+    is_distractor[num_objects:behind] = frame.ignore_is_distractor
     iou = pairwise_iou(annotated_xyxy, result.boxes_xyxy)
     keep = ~_matches_distractor(iou, is_distractor)
-    return CountedFrame(frame.track_ids, result.track_ids[keep], iou[:first, keep])
+    return CountedFrame(frame.track_ids, result.track_ids[keep], iou[:num_objects, keep])
 
 
 def _frame_without_results(frame: AnnotatedFrame) -> CountedFrame:
@@ -113,10 +125,9 @@ def _matches_distractor(
     iou: Float[np.ndarray, "A N"], is_distractor: Bool[np.ndarray, " A"]
 ) -> Bool[np.ndarray, " N"]:
     """Whether each result's partner, in the best matching with all that is annotated, is one."""
-    epsilon = np.finfo(np.float64).eps
-    scores = np.where(iou < MATCHING_IOU - epsilon, 0.0, iou)
+    scores = np.where(iou < MATCHING_IOU - EPSILON, 0.0, iou)
     rows, columns = linear_sum_assignment(-scores)
-    is_matched = scores[rows, columns] > epsilon
+    is_matched = scores[rows, columns] > EPSILON
     matches = np.zeros(iou.shape[1], dtype=bool)
     matches[columns[is_matched]] = is_distractor[rows[is_matched]]
     return matches
@@ -129,21 +140,26 @@ def pairwise_iou(
 
     In 64 bits without torch: TrackEval's thresholds lie at exact values that small boxes hit.
     """
-    first, second = first.astype(np.float64), second.astype(np.float64)
-    low = np.maximum(first[:, None, :2], second[None, :, :2])
-    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    intersection = np.maximum(high - low, 0).prod(-1)
-    first_area = (first[:, 2:] - first[:, :2]).prod(-1)
-    second_area = (second[:, 2:] - second[:, :2]).prod(-1)
-    union = first_area[:, None] + second_area[None] - intersection
-    has_area = (first_area > 0)[:, None] & (second_area > 0)[None]
+    left, top, right, bottom = first.astype(np.float64).T[:, :, None]
+    left_, top_, right_, bottom_ = second.astype(np.float64).T[:, None, :]
+    width = np.minimum(right, right_) - np.maximum(left, left_)
+    height = np.minimum(bottom, bottom_) - np.maximum(top, top_)
+    intersection = np.maximum(width, 0) * np.maximum(height, 0)
+    first_area = (right - left) * (bottom - top)
+    second_area = (right_ - left_) * (bottom_ - top_)
+    union = first_area + second_area - intersection
+    has_area = (first_area > 0) & (second_area > 0)
     iou = np.zeros(union.shape)
     np.divide(intersection, union, out=iou, where=has_area)
     return iou
 
 
-def _numbered_from_zero(ids: Sequence[np.ndarray]) -> tuple[list[np.ndarray], int]:
-    """The same ids as places in the sorted list of all that occur, and how many occur."""
+def _numbered_from_zero(ids: Sequence[np.ndarray]) -> tuple[list[np.ndarray], np.ndarray]:
+    """The same ids as places in the sorted list of all that occur, and that list."""
     distinct, places = np.unique(np.concatenate(ids), return_inverse=True)
     ends = np.cumsum([len(frame_ids) for frame_ids in ids])
-    return np.split(places, ends[:-1]), len(distinct)
+    return np.split(places, ends[:-1]), distinct
+
+
+def _occurrences(places: Sequence[np.ndarray], num_places: int) -> Int[np.ndarray, " places"]:
+    return np.bincount(np.concatenate(places), minlength=num_places)

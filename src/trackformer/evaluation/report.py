@@ -13,11 +13,8 @@ from rich.table import Table
 from trackformer.data.annotations import AnnotatedData
 from trackformer.data.mot import CLASS_NAMES, read_mot, read_mot_ground_truth, read_mot_results
 from trackformer.errors import DataError
-from trackformer.evaluation.tracking_metrics import (
-    EvaluationTable,
-    TrackingScores,
-    evaluate_tracking,
-)
+from trackformer.evaluation.tracking_metrics import EvaluationTable, evaluate_tracking
+from trackformer.evaluation.tracking_scores import TrackingScores
 
 PUBLISHED_NAMES: Final[Mapping[str, str]] = {
     "hota": "HOTA",
@@ -34,8 +31,19 @@ PUBLISHED_NAMES: Final[Mapping[str, str]] = {
     "recall": "Recall",
     "num_ground_truth_ids": "GT_IDs",
     "num_result_ids": "IDs",
+    "det_re": "DetRe",
+    "det_pr": "DetPr",
+    "ass_re": "AssRe",
+    "ass_pr": "AssPr",
+    "idp": "IDP",
+    "idr": "IDR",
+    "mostly_tracked": "MT",
+    "mostly_lost": "ML",
+    "fragmentations": "Frag",
 }
-"""What the literature calls each score; the order of columns."""
+"""What the literature calls each score."""
+NUM_SHOWN: Final = 14
+"""So many of them have a column in the printed table."""
 RESULT_FILE: Final = "tracks.txt"
 
 
@@ -70,10 +78,10 @@ def scores_by_published_name(scores: TrackingScores) -> dict[str, float | int]:
 def score_table(table: EvaluationTable) -> Table:
     """One row per sequence and a last one for all of them, to print with rich."""
     shown = Table("sequence")
-    for published in PUBLISHED_NAMES.values():
+    for published in list(PUBLISHED_NAMES.values())[:NUM_SHOWN]:
         shown.add_column(published, justify="right")
     for scores in (*table.sequences, table.combined):
-        cells = scores_by_published_name(scores).values()
+        cells = list(scores_by_published_name(scores).values())[:NUM_SHOWN]
         texts = [f"{cell:.1f}" if isinstance(cell, float) else str(cell) for cell in cells]
         shown.add_row(scores.name, *texts, style="bold" if scores is table.combined else None)
     return shown

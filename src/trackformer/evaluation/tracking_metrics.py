@@ -1,64 +1,28 @@
 """How good tracks are: HOTA, CLEAR and Identity per sequence and over all of them.
 
-Computed by TrackEval's own metric classes, so the numbers are the published definitions.
+The definitions and numbers are those of TrackEval (a test compares them).
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
-from trackformer.data.annotations import AnnotatedData
+from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
 from trackformer.data.results import ResultFrame
 from trackformer.errors import DataError
-from trackformer.evaluation.motchallenge import metric_input
+from trackformer.evaluation.clear import ClearMatches, clear_matches
+from trackformer.evaluation.counts import TrackingCounts, tracking_counts, weighted_counts
+from trackformer.evaluation.hota import Association, association, hota_matches
+from trackformer.evaluation.matches import Matches
+from trackformer.evaluation.motchallenge import CountedSequence, counted_sequence
+from trackformer.evaluation.tracking_scores import TrackingScores, tracking_scores
 
 COMBINED: Final = "combined"
 """Name of the row over all sequences."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrackingScores:
-    """The scores of one sequence or of all; shares are percentages in [0, 100].
-
-    TP, FP, FN: matched pairs, results without an object, objects without a result.
-    """
-
-    name: str
-    hota: float
-    """sqrt(DetA * AssA), mean over the IoU thresholds a = 0.05, 0.1, ..., 0.95."""
-    det_a: float
-    """TP / (TP + FN + FP) at a, mean over a: were the objects found?"""
-    ass_a: float
-    """Mean over TP of TPA / (TPA + FNA + FPA) - the frames its object and its track share, of all
-    frames of the two - mean over a: do the tracks stay on their objects?"""
-    loc_a: float
-    """Mean IoU of TP, mean over a; 100 where nothing is matched."""
-    mota: float
-    """1 - (FN + FP + IDSW) / objects at IoU 0.5; below 0 with more mistakes than objects."""
-    motp: float
-    """Mean IoU of TP at IoU 0.5; 0 where nothing is matched."""
-    idf1: float
-    """2 IDTP / (2 IDTP + IDFP + IDFN) with one track for each object over the whole sequence."""
-    id_switches: int
-    """IDSW: how often an object is matched to another track than the last time."""
-    false_positives: int
-    """FP at IoU 0.5."""
-    false_negatives: int
-    """FN at IoU 0.5."""
-    precision: float
-    """TP / (TP + FP) at IoU 0.5."""
-    recall: float
-    """TP / (TP + FN) at IoU 0.5."""
-    num_ground_truth_ids: int
-    """How many different objects there are."""
-    num_result_ids: int
-    """How many different tracks there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +32,18 @@ class EvaluationTable:
     sequences: tuple[TrackingScores, ...]
     combined: TrackingScores
     """Over all boxes and identities, not the mean of the sequences."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MatchedSequence:
+    """One sequence with everything that its scores and their explanation are read from."""
+
+    counted: CountedSequence
+    hota: Matches
+    links: Association
+    """Of `hota`'s pairs."""
+    clear: ClearMatches
+    counts: TrackingCounts
 
 
 def evaluate_tracking(
@@ -82,63 +58,46 @@ def evaluate_tracking(
     Raises:
         DataError: A sequence has no results, or they do not fit it.
     """
+    check_all_have_results(ground_truth, results)
+    return score_table(
+        [match_sequence(entry, results[entry.name]) for entry in ground_truth.sequences]
+    )
+
+
+def check_all_have_results(
+    ground_truth: AnnotatedData, results: Mapping[str, Sequence[ResultFrame]]
+) -> None:
+    """Refuse results that leave a sequence out, and data without any sequence."""
     missing = [entry.name for entry in ground_truth.sequences if entry.name not in results]
     if missing or not ground_truth.sequences:
         raise DataError(f"expected results of every sequence, got none of {', '.join(missing)}")
-    inputs = {
-        sequence.name: metric_input(sequence, results[sequence.name])
-        for sequence in ground_truth.sequences
-    }
-    metrics = _trackeval_metrics()
-    raw = {
-        kind: {name: metric.eval_sequence(data) for name, data in inputs.items()}
-        for kind, metric in metrics.items()
-    }
-    combined = {kind: metric.combine_sequences(raw[kind]) for kind, metric in metrics.items()}
-    rows = tuple(
-        _scores(
-            name,
-            {kind: raw[kind][name] for kind in metrics},
-            num_objects=data["num_gt_ids"],
-            num_tracks=data["num_tracker_ids"],
-        )
-        for name, data in inputs.items()
-    )
-    objects = sum(row.num_ground_truth_ids for row in rows)
-    tracks = sum(row.num_result_ids for row in rows)
-    return EvaluationTable(rows, _scores(COMBINED, combined, objects, tracks))
 
 
-def _trackeval_metrics() -> dict[str, Any]:
-    # Imported late because it is slow, and in silence because it prints about optional parts.
-    with contextlib.redirect_stdout(io.StringIO()):
-        from trackeval.metrics import CLEAR, HOTA, Identity
+def match_sequence(sequence: AnnotatedSequence, results: Sequence[ResultFrame]) -> MatchedSequence:
+    """Match the results of one sequence, by the IoU of boxes.
 
-    quiet = {"PRINT_CONFIG": False, "THRESHOLD": 0.5}
-    return {"hota": HOTA(), "clear": CLEAR(dict(quiet)), "identity": Identity(dict(quiet))}
+    Raises:
+        DataError: See `counted_sequence`.
+    """
+    return match_counted(counted_sequence(sequence, results))
 
 
-def _scores(name: str, raw: Mapping[str, Any], num_objects: int, num_tracks: int) -> TrackingScores:
-    """Percentages from TrackEval's shares; HOTA's parts are curves over the IoU threshold."""
-    hota, clear, identity = raw["hota"], raw["clear"], raw["identity"]
-    return TrackingScores(
-        name=name,
-        hota=_percent(hota["HOTA"]),
-        det_a=_percent(hota["DetA"]),
-        ass_a=_percent(hota["AssA"]),
-        loc_a=_percent(hota["LocA"]),
-        mota=_percent(clear["MOTA"]),
-        motp=_percent(clear["MOTP"]),
-        idf1=_percent(identity["IDF1"]),
-        id_switches=int(clear["IDSW"]),
-        false_positives=int(clear["CLR_FP"]),
-        false_negatives=int(clear["CLR_FN"]),
-        precision=_percent(clear["CLR_Pr"]),
-        recall=_percent(clear["CLR_Re"]),
-        num_ground_truth_ids=num_objects,
-        num_result_ids=num_tracks,
+def match_counted(counted: CountedSequence) -> MatchedSequence:
+    """Match whatever is counted, by whichever overlap its frames hold."""
+    hota, clear = hota_matches(counted), clear_matches(counted)
+    links = association(counted, hota)
+    return MatchedSequence(
+        counted, hota, links, clear, tracking_counts(counted, hota, links, clear)
     )
 
 
-def _percent(share: Any) -> float:
-    return 100 * float(np.mean(share))
+def score_table(sequences: Sequence[MatchedSequence]) -> EvaluationTable:
+    """The scores of one or more sequences and of all together."""
+    rows = [tracking_scores(entry.counted.name, entry.counts) for entry in sequences]
+    everything = combined_counts([entry.counts for entry in sequences])
+    return EvaluationTable(tuple(rows), tracking_scores(COMBINED, everything))
+
+
+def combined_counts(counts: Sequence[TrackingCounts]) -> TrackingCounts:
+    """The sums over all sequences."""
+    return weighted_counts(counts, np.ones((1, len(counts))))
