@@ -10,7 +10,7 @@ public results they are pixel ``xyxy``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -59,12 +59,6 @@ class Images:
             self.image_sizes.to(device, non_blocking=True),
         )
 
-    def pin_memory(self) -> Images:
-        """The same batch in page-locked memory (called by the data loader)."""
-        return Images(
-            self.pixels.pin_memory(), self.is_padding.pin_memory(), self.image_sizes.pin_memory()
-        )
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Target:
@@ -81,27 +75,25 @@ class Target:
     ignore_boxes: Float[Tensor, "I 4"]
     """Regions (relative cxcywh) where unannotated objects may be: no loss for queries inside."""
     masks: Bool[Tensor, "G H W"] | None = None
+    """Pixels of each object; a row without any means that the outline is not known."""
 
     def to(self, device: torch.device | str) -> Target:
         """The same objects on another device."""
-        return Target(
-            self.boxes.to(device, non_blocking=True),
-            self.labels.to(device, non_blocking=True),
-            self.track_ids.to(device, non_blocking=True),
-            self.visibility.to(device, non_blocking=True),
-            self.ignore_boxes.to(device, non_blocking=True),
-            None if self.masks is None else self.masks.to(device, non_blocking=True),
-        )
+        regions = self.ignore_boxes.to(device, non_blocking=True)
+        return self._each(lambda rows: rows.to(device, non_blocking=True), regions)
 
     def select(self, keep: Bool[Tensor, " G"] | Int[Tensor, " _"]) -> Target:
         """Only the objects chosen by a mask or by indices; ignore regions stay."""
+        return self._each(lambda rows: rows[keep], self.ignore_boxes)
+
+    def _each(self, change: Callable[[Tensor], Tensor], ignore_boxes: Tensor) -> Target:
         return Target(
-            self.boxes[keep],
-            self.labels[keep],
-            self.track_ids[keep],
-            self.visibility[keep],
-            self.ignore_boxes,
-            None if self.masks is None else self.masks[keep],
+            change(self.boxes),
+            change(self.labels),
+            change(self.track_ids),
+            change(self.visibility),
+            ignore_boxes,
+            None if self.masks is None else change(self.masks),
         )
 
 
@@ -148,6 +140,19 @@ class FrameFeatures:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class MaskInput:
+    """What a mask head sees of a batch of images."""
+
+    encoded: Float[Tensor, "B C H W"]
+    """The encoder's output on the level where masks begin."""
+    projected: Float[Tensor, "B C H W"]
+    """What the encoder was given there."""
+    is_padding: Bool[Tensor, "B H W"]
+    finer_maps: tuple[Tensor, ...]
+    """The backbone's maps of strides 16, 8 and 4, in this order (B C_l H_l W_l)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Memory:
     """What an encoder made of a batch of images; everything a decoder may look at."""
 
@@ -161,9 +166,11 @@ class Memory:
     position: Float[Tensor, "B S C"] | None = None
     """Position encoding of the tokens, where the decoder adds one (DETR)."""
     features: tuple[Tensor, ...] = ()
-    """Projected maps of the frame, for a mask head (B C_l H_l W_l)."""
+    """Projected maps of the frame (B C_l H_l W_l)."""
     frame: FrameFeatures | None = None
     """For the next frame, where the detector looks at two."""
+    mask_input: MaskInput | None = None
+    """Where the detector predicts masks."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -212,6 +219,8 @@ class ModelOutput:
     has_no_object_class: bool
     """True: softmax over K logits, the last one 'no object'. False: K independent sigmoids."""
     proposals: Proposals | None = None
+    masks: Float[Tensor, "B Q h w"] | None = None
+    """Mask logits at a quarter of the images' size, only if asked for: `TrackFormer.with_masks`."""
 
     def class_scores(self) -> Float[Tensor, "B Q _"]:
         """Scores in [0, 1] of the last layer, without the no-object class."""

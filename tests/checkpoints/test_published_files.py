@@ -106,14 +106,23 @@ def test_settings_beside_the_file_cannot_make_objects(tmp_path):
     assert not made.exists()
 
 
-def test_a_mask_model_gives_its_boxes_and_says_so(tmp_path):
-    name = "detr_r50_small"
-    weights = {f"detr.{key}": tensor for key, tensor in published_weights(name).items()}
-    weights["mask_head.lay1.weight"] = torch.zeros(8, 8, 3, 3)
-    weights["bbox_attention.q_linear.bias"] = torch.zeros(8)
-    torch.save({"model": weights}, tmp_path / "panoptic.pth")
+@pytest.mark.parametrize("name", ["detr_r50_small_segm_panoptic", "trackformer_vanilla_segm_small"])
+def test_a_mask_model_outlines_as_recorded(name, tmp_path):
+    torch.save(checkpoint(name), tmp_path / "panoptic.pth")
 
-    with pytest.warns(UserWarning, match="mask head is left out"):
-        model = load_model(tmp_path / "panoptic.pth")
+    model = load_model(tmp_path / "panoptic.pth")
 
     assert_answers_as_recorded(model, name)
+    recording = read_recording(name)
+    published = recording.get("no_track", recording)["outputs"]["pred_masks_sub"]
+    with torch.no_grad():
+        masks = model.with_masks(model(recorded_images(recording))).masks
+    torch.testing.assert_close(masks[:, ::3], published, atol=2e-5, rtol=0)
+
+
+def test_a_part_of_a_mask_head_is_an_error_that_names_the_rest(tmp_path):
+    weights = dict(published_weights("detr_r50_small_segm_panoptic"))
+    del weights["mask_head.gn3.weight"]
+    torch.save({"model": weights}, tmp_path / "panoptic.pth")
+    with pytest.raises(CheckpointError, match=r"1 missing \(mask_head\.blocks\.1\.norm\.weight\)"):
+        load_model(tmp_path / "panoptic.pth")

@@ -57,6 +57,7 @@ def published_settings(name: str) -> DetrSettings | DeformableDetrSettings:
         "num_decoder_layers": args["dec_layers"],
         "feedforward_size": args["dim_feedforward"],
         "num_queries": args["num_queries"],
+        "masks": args.get("masks", False),
         # The recordings were made without.
         "dropout": 0.0,
     }

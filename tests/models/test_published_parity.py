@@ -13,6 +13,7 @@ DETECTION = [
     "detr_r50_small",
     "detr_r50_small_prenorm",
     "detr_r50_small_dc5",
+    "detr_r50_small_segm_panoptic",
     "deformable_r50_small",
     "deformable_r50_small_refine",
     "deformable_r50_small_refine_twostage",
@@ -20,6 +21,7 @@ DETECTION = [
 ]
 TRACKING = [
     "trackformer_vanilla_small",
+    "trackformer_vanilla_segm_small",
     "trackformer_deformable_singleframe_small",
     "trackformer_deformable_multiframe_small",
     "trackformer_deformable_mergefeatures_small",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -32,7 +31,6 @@ SETTINGS_FILE = "config.yaml"
 """What TrackFormer's training script writes beside its checkpoints."""
 WRAPPERS = re.compile(r"^(?:module\.)?(?:detr\.)?")
 """Prefixes of data-parallel training, and of a detector inside a mask model."""
-MASK_HEAD = re.compile(r"^(?:mask_head|bbox_attention)\.")
 
 
 def load_published(path: Path) -> TrackFormer:
@@ -41,7 +39,7 @@ def load_published(path: Path) -> TrackFormer:
     Sizes and variants come from the tensors' shapes. What they cannot tell - number of heads,
     dilation, softmax or sigmoid, queries of a two-stage model - comes from the arguments stored in
     the file, or else from a `config.yaml` beside it, or else from the published defaults; a name
-    with `dc5` then means dilation. A mask head is left out, with a warning.
+    with `dc5` then means dilation.
 
     Raises:
         CheckpointError: The file cannot be read without executing code, is of no known model, or
@@ -74,7 +72,7 @@ def _read(path: Path) -> PublishedWeights:
 
 
 def _tensors_in(content: object, path: Path) -> dict[str, Tensor]:
-    """The model's tensors without wrappers' prefixes and without a mask head."""
+    """The model's tensors without wrappers' prefixes."""
     inner = content
     if isinstance(content, Mapping):
         inner = content.get("model", content.get("state_dict", content))
@@ -88,17 +86,11 @@ def _tensors_in(content: object, path: Path) -> dict[str, Tensor]:
                 f"{path}: expected only tensors in the model, got {type(tensor).__name__} "
                 f"under {name!r}"
             )
-    named = {
+    return {
         WRAPPERS.sub("", name): tensor
         for name, tensor in inner.items()
         if not name.endswith(".num_batches_tracked")
     }
-    without_masks = {name: tensor for name, tensor in named.items() if not MASK_HEAD.match(name)}
-    if len(without_masks) < len(named):
-        warnings.warn(
-            f"{path}: its mask head is left out: this model predicts boxes only", stacklevel=5
-        )
-    return without_masks
 
 
 def _arguments_in(content: object, path: Path) -> dict[str, object]:

@@ -12,9 +12,20 @@ from torch import Tensor
 
 from trackformer.checkpoints.renaming import Rules, renamed
 
+MASK_RULES: Rules = (
+    (r"^bbox_attention\.q_linear\.", "mask_head.attention.query."),
+    (r"^bbox_attention\.k_linear\.", "mask_head.attention.key."),
+    (r"^mask_head\.lay1\.", "mask_head.first.convolution."),
+    (r"^mask_head\.gn1\.", "mask_head.first.norm."),
+    *((rf"^mask_head\.lay{n}\.", f"mask_head.blocks.{n - 2}.convolution.") for n in range(2, 6)),
+    *((rf"^mask_head\.gn{n}\.", f"mask_head.blocks.{n - 2}.norm.") for n in range(2, 6)),
+    *((rf"^mask_head\.adapter{n}\.", f"mask_head.adapters.{n - 1}.") for n in range(1, 4)),
+    (r"^mask_head\.out_lay\.", "mask_head.output."),
+)
 SHARED_RULES: Rules = (
     # The mask variants keep the detector inside.
     (r"^detr\.", ""),
+    *MASK_RULES,
     (r"^backbone\.0\.body\.(conv1|bn1)\.", r"backbone.stem.\1."),
     (r"^backbone\.0\.body\.", "backbone."),
     (r"^backbone\.1\.row_embed\.weight$", "position_encoding.row_embedding"),

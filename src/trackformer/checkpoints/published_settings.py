@@ -28,6 +28,7 @@ TRACKFORMER_CLASSES = 20
 """Classes of TrackFormer's pedestrian models; all but the first were never trained."""
 NUM_SHOWN_NAMES = 4
 ENCODER_OFFSETS = "transformer.encoder.layers.0.self_attn.sampling_offsets.bias"
+MASK_HEAD = "mask_head.lay1.weight"
 DECODER_OFFSETS = "transformer.decoder.layers.0.cross_attn.sampling_offsets.bias"
 
 ResNetName = Literal["resnet18", "resnet34", "resnet50", "resnet101"]
@@ -56,7 +57,7 @@ class PublishedWeights:
     """The tensors of one published file, and what else is known about it."""
 
     tensors: Mapping[str, Tensor]
-    """Under the published names, without prefixes of wrappers and without a mask head."""
+    """Under the published names, without prefixes of wrappers."""
     arguments: PublishedArguments
     is_trackformer: bool
     """Trained by TrackFormer's published code, which differs from the two detectors'."""
@@ -158,6 +159,7 @@ def _detr(weights: PublishedWeights) -> ModelSettings:
             pre_norm="transformer.encoder.norm.weight" in names,
             position_encoding="learned" if has_learned_positions else sine,
             classification=classification,
+            masks=MASK_HEAD in names,
         ),
         class_names=_class_names(weights, weights.rows("class_embed.weight"), classification),
     )
@@ -196,6 +198,7 @@ def _deformable_detr(weights: PublishedWeights) -> ModelSettings:
             merge_features="merge_features.0.weight" in names,
             compatibility="reference" if weights.is_trackformer else "none",
             classification=classification,
+            masks=MASK_HEAD in names,
         ),
         class_names=_class_names(weights, weights.rows("class_embed.0.weight"), classification),
     )

@@ -23,11 +23,19 @@ from trackformer.models.deformable_transformer import (
 )
 from trackformer.models.feature_levels import build_projections, merge, project
 from trackformer.models.heads import MLP, build_box_head, build_class_head, shift_reference
+from trackformer.models.mask_head import MaskHead
 from trackformer.models.padding import valid_ratios
 from trackformer.models.position_encoding import SineTimeEncoding, build_position_encoding
 from trackformer.models.query_source import LearnedQueries, ProposalQueries
 from trackformer.models.settings import DeformableDetrSettings
-from trackformer.types import DecoderOutput, DecoderQueries, FrameFeatures, Images, Memory
+from trackformer.types import (
+    DecoderOutput,
+    DecoderQueries,
+    FrameFeatures,
+    Images,
+    MaskInput,
+    Memory,
+)
 
 NUM_BACKBONE_LEVELS: Final = 3
 PREVIOUS: Final = 0
@@ -51,8 +59,11 @@ class DeformableDetr(nn.Module):
         self.box_refinement = settings.box_refinement
         self.multi_frame = settings.multi_frame
         self.is_as_published = settings.compatibility == "reference"
-        self.backbone = Backbone(settings.backbone, min(num_levels, NUM_BACKBONE_LEVELS))
-        self.input_projections = build_projections(self.backbone.num_channels, num_levels, size)
+        self.predicts_masks = settings.masks
+        self.num_maps = min(num_levels, NUM_BACKBONE_LEVELS)
+        self.backbone = Backbone(settings.backbone, 4 if settings.masks else self.num_maps)
+        level_channels = self.backbone.num_channels[-self.num_maps :]
+        self.input_projections = build_projections(level_channels, num_levels, size)
         self.feature_mergers = nn.ModuleList(
             nn.Conv2d(2 * size, size, kernel_size=1)
             for _ in range(num_levels if settings.merge_features else 0)
@@ -78,6 +89,11 @@ class DeformableDetr(nn.Module):
         )
         self.box_heads = nn.ModuleList(build_box_head(size) for _ in range(num_heads))
         self._initialise_box_heads(settings)
+        self.mask_head = (
+            MaskHead(size, settings.num_heads, self.backbone.num_channels[2::-1])
+            if settings.masks
+            else None
+        )
 
     def encode(self, images: Images, previous: FrameFeatures | None = None, /) -> Memory:
         """All levels as tokens; `features` are the projected maps, finest first (B C_l H_l W_l).
@@ -85,9 +101,9 @@ class DeformableDetr(nn.Module):
         Raises:
             DataError: `previous` is of another number of images.
         """
-        maps = self.backbone(images)
-        frame = FrameFeatures(tuple(each.features for each in maps), images.is_padding)
-        current = before = self._levels(frame)
+        maps = [each.features for each in self.backbone(images)]
+        frame = FrameFeatures(tuple(maps[-self.num_maps :]), images.is_padding)
+        own = current = before = self._levels(frame)
         looks_back = self.multi_frame != "none" or len(self.feature_mergers) > 0
         if looks_back and previous is not None:
             _check_batch(previous, images)
@@ -104,6 +120,7 @@ class DeformableDetr(nn.Module):
             valid_ratios=encoded.valid_ratios,
             features=tuple(level.features for level in current),
             frame=frame if looks_back else None,
+            mask_input=self._mask_input(own, encoded, maps) if self.predicts_masks else None,
         )
 
     def object_queries(self, memory: Memory) -> DecoderQueries:
@@ -132,6 +149,40 @@ class DeformableDetr(nn.Module):
                 # detach: each layer learns its own correction only (Zhu et al., appendix A.4).
                 reference = boxes[-1].detach()
         return DecoderOutput(torch.stack(class_logits), torch.stack(boxes), embeddings)
+
+    def mask_logits(
+        self, memory: Memory, embeddings: Float[Tensor, "B Q C"], chosen: Bool[Tensor, "B Q"]
+    ) -> Float[Tensor, "R h w"]:
+        """Masks of the R chosen queries, image by image, at a quarter of the images' size."""
+        assert self.mask_head is not None
+        assert memory.mask_input is not None
+        logits: Tensor = self.mask_head(memory.mask_input, embeddings, chosen)
+        return logits
+
+    def _mask_input(
+        self, own: Sequence[FeatureMap], encoded: LevelTokens, maps: Sequence[Tensor]
+    ) -> MaskInput:
+        """Masks begin on the level of stride 16, or 32 where there is no other.
+
+        Args:
+            own: The current frame's levels, not merged with another frame's.
+            encoded: Of one frame or of two.
+            maps: The backbone's four.
+        """
+        place = max(self.num_maps - 2, 0)
+        level = own[place]
+        index = self._current_levels().indices(len(encoded.level_shapes))[0] + place
+        if self.is_as_published:
+            # The published code counts from behind, where separate encoders leave the other frame.
+            published = len(encoded.level_shapes) - len(own) + place
+            if encoded.level_shapes[published] == encoded.level_shapes[index]:
+                index = published
+        return MaskInput(
+            encoded=encoded.as_map(index),
+            projected=level.features,
+            is_padding=level.is_padding,
+            finer_maps=tuple(maps[2::-1]),
+        )
 
     def _levels(self, frame: FrameFeatures) -> list[FeatureMap]:
         return project(self.input_projections, frame, reduce_twice=self.is_as_published)
@@ -195,7 +246,7 @@ class DeformableDetr(nn.Module):
         """Where the previous frame's positions count: on what is not padding in that frame."""
         own = [level.is_padding for level in before]
         others = [level.is_padding for level in current]
-        if self.is_as_published and _have_equal_shapes(own, others):
+        if self.is_as_published and [each.shape for each in own] == [each.shape for each in others]:
             # The published code takes the current frame's padding on the backbone's levels.
             return others[:NUM_BACKBONE_LEVELS] + own[NUM_BACKBONE_LEVELS:]
         return own
@@ -239,10 +290,6 @@ def _levels_of(memory: Memory, levels: slice) -> Memory:
         level_shapes=memory.level_shapes[levels],
         valid_ratios=memory.valid_ratios[:, levels],
     )
-
-
-def _have_equal_shapes(first: Sequence[Tensor], second: Sequence[Tensor]) -> bool:
-    return [each.shape for each in first] == [each.shape for each in second]
 
 
 def _check_batch(previous: FrameFeatures, images: Images) -> None:

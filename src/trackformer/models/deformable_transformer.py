@@ -25,6 +25,13 @@ class LevelTokens:
     level_shapes: LevelShapes
     valid_ratios: Float[Tensor, "B L 2"]
 
+    def as_map(self, level: int) -> Float[Tensor, "B C H W"]:
+        """The tokens of one level where they belong in the image."""
+        start = sum(height * width for height, width in self.level_shapes[:level])
+        height, width = self.level_shapes[level]
+        tokens = self.tokens[:, start : start + height * width]
+        return tokens.transpose(1, 2).reshape(*tokens.shape[::2], height, width)
+
     def followed_by(self, other: LevelTokens) -> LevelTokens:
         """These levels, then those of another frame."""
         return LevelTokens(

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
+from jaxtyping import Bool, Float
+from torch import Tensor
+
 from trackformer.types import DecoderOutput, DecoderQueries, FrameFeatures, Images, Memory
 
 
@@ -30,4 +33,24 @@ class Detector(Protocol):
 
     def decode(self, memory: Memory, queries: DecoderQueries) -> DecoderOutput:
         """Answer any number of queries; padded rows influence no other row."""
+        ...
+
+
+@runtime_checkable
+class Segmenter(Detector, Protocol):
+    """A detector that can also be built to outline what it finds."""
+
+    predicts_masks: bool
+    """Whether this one was."""
+
+    def mask_logits(
+        self,
+        memory: Memory,
+        embeddings: Float[Tensor, "B Q C"],
+        chosen: Bool[Tensor, "B Q"],
+    ) -> Float[Tensor, "R h w"]:
+        """Masks of the R chosen queries, image by image; only where `predicts_masks`.
+
+        `embeddings` are those of `DecoderOutput`.
+        """
         ...

@@ -42,6 +42,8 @@ class DetrSettings(Settings):
     """sine_centred: rows and columns counted at cell centres (compatibility with TrackFormer's
     published checkpoints)."""
     classification: Literal["softmax", "sigmoid"] = "softmax"
+    masks: bool = False
+    """A mask head: outlines of the objects, too (Carion et al. 2020, section 4.4)."""
 
 
 class DeformableDetrSettings(Settings):
@@ -76,6 +78,8 @@ class DeformableDetrSettings(Settings):
     """reference: compute as the published TrackFormer code does, which its checkpoints were
     trained with (see docs/compatibility.md)."""
     classification: Literal["softmax", "sigmoid"] = "sigmoid"
+    masks: bool = False
+    """A mask head as DETR's, on the level of stride 16: outlines of the objects, too."""
 
     @property
     def num_decoder_levels(self) -> int:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from trackformer.models.detector import Detector
+from trackformer.errors import ConfigError
+from trackformer.models.detector import Detector, Segmenter
 from trackformer.models.settings import ModelSettings
 from trackformer.types import (
     DecoderQueries,
@@ -88,6 +90,39 @@ class TrackFormer(nn.Module):
             has_no_object_class=detector.has_no_object_class,
             proposals=queries.proposals,
         )
+
+    @property
+    def predicts_masks(self) -> bool:
+        """Whether `masks_of` and `with_masks` may be asked."""
+        return isinstance(self.detector, Segmenter) and self.detector.predicts_masks
+
+    def masks_of(
+        self,
+        memory: Memory,
+        embeddings: Float[Tensor, "B Q C"],
+        chosen: Bool[Tensor, "B Q"],
+    ) -> Float[Tensor, "R h w"]:
+        """Mask logits of some queries: a mask costs far more than a box.
+
+        Args:
+            memory: Of the images.
+            embeddings: As in `ModelOutput`.
+            chosen: Which R queries.
+
+        Returns:
+            Logits at a quarter of the padded images' size, image by image.
+
+        Raises:
+            ConfigError: The model was built without a mask head.
+        """
+        if not (isinstance(self.detector, Segmenter) and self.detector.predicts_masks):
+            raise ConfigError("this model has no mask head (detector.masks: true builds one)")
+        return self.detector.mask_logits(memory, embeddings, chosen)
+
+    def with_masks(self, output: ModelOutput) -> ModelOutput:
+        """The same answer with the masks of all queries; ConfigError without a mask head."""
+        logits = self.masks_of(output.memory, output.embeddings, torch.ones_like(output.is_padding))
+        return replace(output, masks=logits.view(*output.is_padding.shape, *logits.shape[1:]))
 
     def _join(self, tracks: TrackQueries, objects: DecoderQueries) -> DecoderQueries:
         content = tracks.embeddings.to(objects.content.dtype)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from trackformer.models.trackformer import TrackFormer
 from trackformer.training.losses import SetLosses, set_prediction_loss
+from trackformer.training.mask_losses import mask_losses
 from trackformer.training.matching import match, match_layer
 from trackformer.training.published_augmentation import GeneratorDraws, augment_as_published
 from trackformer.training.settings import (
@@ -89,7 +90,7 @@ def clip_loss(
         target_index = match(output, targets, index, settings.matching)
         if is_trained:
             num_objects = _num_objects(targets, output, mean_over_processes)
-            loss, parts = _frame_loss(output, target_index, targets, num_objects, settings)
+            loss, parts = _frame_loss(model, output, target_index, targets, num_objects, settings)
             losses.append(loss)
             for name, value in parts.items():
                 terms[name] = terms.get(name, torch.zeros_like(value)) + value
@@ -163,6 +164,7 @@ def _hand_over(
 
 
 def _frame_loss(
+    model: TrackFormer,
     output: ModelOutput,
     target_index: Int[Tensor, "D B Q"],
     targets: Sequence[Target],
@@ -184,6 +186,11 @@ def _frame_loss(
         encoder = _proposal_loss(output, output.proposals, targets, num_objects, settings)
         total = total + encoder.total(settings.loss)
         parts |= _named("encoder", encoder, settings.loss)
+    if model.predicts_masks:
+        masks = mask_losses(model, output, target_index[-1], targets, num_objects)
+        total = total + masks.total(settings.loss)
+        parts["mask_focal"] = settings.loss.mask_weight * masks.focal.detach()
+        parts["mask_dice"] = settings.loss.dice_weight * masks.dice.detach()
     is_matched = target_index[-1] >= 0
     parts["objects_by_track_queries"] = is_matched[:, : output.num_track_queries].sum().float()
     parts["objects_by_object_queries"] = is_matched[:, output.num_track_queries :].sum().float()

@@ -52,6 +52,10 @@ class LossSettings(Settings):
     focal_alpha: Rate = 0.25
     focal_gamma: NonNegativeFloat = 2.0
     mal_gamma: NonNegativeFloat = 1.5
+    mask_weight: NonNegativeFloat = 1.0
+    """Of the masks' focal loss, for models with masks."""
+    dice_weight: NonNegativeFloat = 1.0
+    """Of the masks' DICE loss, for models with masks."""
 
 
 class TrackQuerySettings(Settings):
