@@ -22,6 +22,7 @@ from trackformer.errors import ConfigError
 from trackformer.models.build import build_model
 from trackformer.models.trackformer import TrackFormer
 from trackformer.training.clip_loss import ClipLoss, ClipLossSettings, clip_loss
+from trackformer.training.observation import Observer
 from trackformer.training.optimizer import build_optimizer, build_schedule
 from trackformer.training.settings import TrainingSettings
 from trackformer.types import Clip
@@ -36,10 +37,12 @@ class ClipTrainer(nn.Module):
         self.settings = settings
         self.mean_over_processes = _identity
 
-    def forward(self, clip: Clip, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(
+        self, clip: Clip, generator: torch.Generator, observe: Observer
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """The clip's loss and its parts."""
         loss: ClipLoss = clip_loss(
-            self.model, clip, self.settings, generator, self.mean_over_processes
+            self.model, clip, self.settings, generator, self.mean_over_processes, observe
         )
         return loss.total, loss.terms
 
@@ -59,6 +62,10 @@ class Run:
     step: int = 0
     best_score: float | None = None
     stop_requested: bool = field(default=False)
+
+    def is_due(self, every: int) -> bool:
+        """Whether the step just done is one of every so many; 0: never."""
+        return every > 0 and self.step % every == 0
 
 
 def build_run(settings: TrainingSettings) -> Run:

@@ -13,6 +13,7 @@ from trackformer.models.trackformer import TrackFormer
 from trackformer.training.losses import SetLosses, set_prediction_loss
 from trackformer.training.mask_losses import mask_losses
 from trackformer.training.matching import match, match_layer
+from trackformer.training.observation import ObservedFrame, Observer
 from trackformer.training.published_augmentation import GeneratorDraws, augment_as_published
 from trackformer.training.settings import (
     LossSettings,
@@ -56,12 +57,17 @@ class ClipLossSettings:
     loss: LossSettings
 
 
+def _nobody_looks(_frame: ObservedFrame) -> None:
+    pass
+
+
 def clip_loss(
     model: TrackFormer,
     clip: Clip,
     settings: ClipLossSettings,
     generator: torch.Generator,
     mean_over_processes: Callable[[Tensor], Tensor],
+    observe: Observer = _nobody_looks,
 ) -> ClipLoss:
     """Run the frames in order, each asked for the objects found in the one before.
 
@@ -71,6 +77,7 @@ def clip_loss(
         settings: See `ClipLossSettings`.
         generator: Of the track-query augmentation; on the CPU.
         mean_over_processes: Averages a count over all processes (the identity for one).
+        observe: Called with every frame.
     """
     batch_size = len(clip.targets[0])
     motions = _draw_motions(batch_size, settings.track_queries, generator)
@@ -88,6 +95,7 @@ def clip_loss(
             output = model(images, queries, previous=previous)
         previous = _left_for_the_next(output, settings.track_queries)
         target_index = match(output, targets, index, settings.matching)
+        observe(ObservedFrame(images, targets, queries, output, target_index))
         if is_trained:
             num_objects = _num_objects(targets, output, mean_over_processes)
             loss, parts = _frame_loss(model, output, target_index, targets, num_objects, settings)

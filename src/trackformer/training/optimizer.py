@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+import statistics
+from typing import Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from trackformer.training.settings import OptimizerSettings
+
+Part = Literal["backbone", "encoder", "decoder", "carry"]
+"""decoder: also the heads, and all else that is in no other part."""
 
 SAMPLING_NAMES = ("sampling_offsets", "reference_points")
 
@@ -63,9 +68,44 @@ def rate_factor(step: int, settings: OptimizerSettings) -> float:
             return settings.final_scale + (1 - settings.final_scale) * cosine
 
 
+def part_of(name: str) -> Part:
+    """Which part of a model a parameter belongs to, by its name."""
+    words = name.split(".")
+    if "backbone" in words or "conv_encoder" in words:  # conv_encoder: transformers' DEIMv2
+        return "backbone"
+    if "encoder" in words:
+        return "encoder"
+    return "carry" if words[0] == "carry" else "decoder"
+
+
+def rates_by_part(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, float]:
+    """The present learning rate of each trained part: that of most of its parameters."""
+    rates = {
+        parameter: group["lr"] for group in optimizer.param_groups for parameter in group["params"]
+    }
+    by_part: dict[Part, list[float]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter in rates:
+            by_part.setdefault(part_of(name), []).append(rates[parameter])
+    return {part: statistics.mode(found) for part, found in by_part.items()}
+
+
+def gradient_norms_by_part(model: nn.Module) -> dict[str, float]:
+    """L2 norm of the gradients of each part that has some."""
+    by_part: dict[Part, list[Tensor]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.grad is not None:
+            by_part.setdefault(part_of(name), []).append(parameter.grad)
+    return {
+        part: float(torch.stack([each.norm() for each in gradients]).norm())
+        for part, gradients in by_part.items()
+    }
+
+
 def _scale(name: str, settings: OptimizerSettings) -> float:
-    parts = name.split(".")
-    if "backbone" in parts or "conv_encoder" in parts:  # conv_encoder: transformers' DEIMv2
+    part = part_of(name)
+    if part == "backbone":
         return settings.backbone_scale
-    scale = settings.sampling_scale if any(part in SAMPLING_NAMES for part in parts) else 1.0
-    return scale * (settings.encoder_scale if "encoder" in parts else 1.0)
+    is_sampling = any(word in SAMPLING_NAMES for word in name.split("."))
+    scale = settings.sampling_scale if is_sampling else 1.0
+    return scale * (settings.encoder_scale if part == "encoder" else 1.0)

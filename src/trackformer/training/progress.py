@@ -1,14 +1,14 @@
-"""What one sees of a run: a progress bar, TensorBoard curves, a CSV, and a record of how it ran."""
+"""What one sees of a run: a progress bar, TensorBoard, CSVs, pictures, and how it was made."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import platform
 import sys
+import time
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -22,12 +22,16 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from trackformer.checkpoints.model_files import atomic_path
 from trackformer.data.annotations import AnnotatedData
+from trackformer.input_settings import InputSettings
+from trackformer.training.metrics_file import MetricsFile
+from trackformer.training.observation import ObservedFrame
+from trackformer.training.sample_frames import draw_frames, write_picture
 from trackformer.training.settings import TrainingSettings
+from trackformer.types import Clip
 
 PLAIN_EVERY = 50
 """Steps between lines when the output is a file, where a bar would be noise."""
@@ -53,10 +57,15 @@ class RunLog:
         )
         self._task: TaskID | None = None
         self._writer: SummaryWriter | None = None
+        self._arrived = time.perf_counter()
+        self._data_seconds = 0.0
 
     def __enter__(self) -> RunLog:
         if self._is_main:
-            self._settings.output.mkdir(parents=True, exist_ok=True)
+            output = self._settings.output
+            output.mkdir(parents=True, exist_ok=True)
+            self._metrics = MetricsFile(output / "metrics.csv", self._first_step)
+            self._validation = MetricsFile(output / "validation.csv", self._first_step)
             self._writer = SummaryWriter(
                 str(self._settings.output), purge_step=self._first_step + 1
             )
@@ -76,19 +85,37 @@ class RunLog:
         if self._writer is not None:
             self._writer.close()
 
-    def step(
-        self, step: int, loss: Tensor, terms: dict[str, Tensor], norm: Tensor, rate: float
-    ) -> None:
+    def timed(self, batches: Iterable[Clip]) -> Iterator[Clip]:
+        """The same batches; how long each was waited for becomes a number of its step."""
+        started = time.perf_counter()
+        for clip in batches:
+            self._arrived = time.perf_counter()
+            self._data_seconds = self._arrived - started
+            yield clip
+            started = time.perf_counter()
+
+    def step(self, step: int, metrics: dict[str, float]) -> None:
         """One optimizer step."""
         if self._writer is None or self._task is None:
             return
-        values = {"loss": float(loss), "gradient_norm": float(norm), "learning_rate": rate}
-        values |= {name: float(value) for name, value in terms.items()}
-        for name, value in values.items():
+        seconds = time.perf_counter() - self._arrived
+        metrics = metrics | {"data_seconds": self._data_seconds, "step_seconds": seconds}
+        for name, value in metrics.items():
             self._writer.add_scalar(f"train/{name}", value, step)
-        self._progress.update(self._task, completed=step, text=f"loss {values['loss']:.3f}")
+        self._metrics.append({"step": step, **metrics})
+        self._progress.update(self._task, completed=step, text=f"loss {metrics['loss']:.3f}")
         if self._progress.disable and step % PLAIN_EVERY == 0:
-            self.say(f"step {step}/{self._settings.optimizer.steps} loss {values['loss']:.3f}")
+            self.say(f"step {step}/{self._settings.optimizer.steps} loss {metrics['loss']:.3f}")
+
+    def picture(
+        self, step: int, frames: list[ObservedFrame], input_settings: InputSettings
+    ) -> None:
+        """A clip with its targets and the model's answers."""
+        if self._writer is None:
+            return
+        pixels = draw_frames(frames, input_settings, self._settings.tracker)
+        write_picture(pixels, self._settings.output / "samples" / f"step_{step:07}.jpg")
+        self._writer.add_image("sample", pixels, step, dataformats="HWC")
 
     def scores(self, step: int, scores: dict[str, float | int]) -> None:
         """Validation scores."""
@@ -96,7 +123,7 @@ class RunLog:
             return
         for name, value in scores.items():
             self._writer.add_scalar(f"validation/{name}", value, step)
-        self._append_row({"step": step, **scores})
+        self._validation.append({"step": step, **scores})
         shown = ("HOTA", "DetA", "AssA", "MOTA", "IDF1", "IDSW")
         self.say(f"step {step}: " + "  ".join(f"{name} {scores[name]:.1f}" for name in shown))
 
@@ -120,15 +147,6 @@ class RunLog:
         path = self._settings.output / "run.json"
         with atomic_path(path) as partial:
             partial.write_text(json.dumps(record, indent=2), encoding="utf-8")
-
-    def _append_row(self, row: dict[str, Any]) -> None:
-        path: Path = self._settings.output / "validation.csv"
-        is_new = not path.exists()
-        with path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, fieldnames=list(row))
-            if is_new:
-                writer.writeheader()
-            writer.writerow(row)
 
 
 def fingerprint(data: AnnotatedData) -> dict[str, Any]:

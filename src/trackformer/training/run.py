@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import torch
+from accelerate import Accelerator
 from torch import Tensor
 
 from trackformer.checkpoints.model_files import save_model
@@ -24,6 +27,8 @@ from trackformer.training.build_run import (
     check_classes,
     check_model_is_named,
 )
+from trackformer.training.look import Look
+from trackformer.training.observation import ObservedFrame
 from trackformer.training.progress import RunLog
 from trackformer.training.run_state import RunState, load_state, save_state
 from trackformer.training.settings import TrainingSettings
@@ -51,22 +56,34 @@ def train(settings: TrainingSettings, *, resume: bool = False) -> Path:
     log = RunLog(settings, is_main=run.accelerator.is_main_process, first_step=run.step)
     with log, _stopping_gently(run):
         log.record_run(sources)
-        for clip in batches:
-            loss, terms, norm = _step(run, clip)
-            log.step(run.step, loss, terms, norm, run.schedule.get_last_lr()[-1])
+        for clip in log.timed(batches):
+            result = _step(run, clip)
+            log.step(run.step, result.metrics)
+            if run.is_due(settings.diagnostics.pictures_every):
+                log.picture(run.step, result.frames, run.model.settings.input)
             is_last = run.step == settings.optimizer.steps
             every = settings.validation.every if settings.validation is not None else None
             if every is not None and (is_last or run.step % every == 0):
                 _validate(run, log)
-            if is_last or run.step % settings.save_every == 0 or run.stop_requested:
+            must_stop = _is_stop_requested(run)
+            if is_last or run.step % settings.save_every == 0 or must_stop:
                 _save(run)
-            if run.stop_requested:
+            if must_stop:
                 log.say(f"stopped after step {run.step}; go on with --resume")
                 break
     return settings.output
 
 
-def _step(run: Run, clip: Clip) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+@dataclass(frozen=True, slots=True, eq=False)
+class StepResult:
+    """What a step leaves behind for the log."""
+
+    metrics: dict[str, float]
+    frames: list[ObservedFrame]
+    """Empty where nobody wants to look at them."""
+
+
+def _step(run: Run, clip: Clip) -> StepResult:
     """One optimizer step: forward, backward, clip, update, average."""
     settings = run.settings
     accelerator = run.accelerator
@@ -75,24 +92,40 @@ def _step(run: Run, clip: Clip) -> tuple[Tensor, dict[str, Tensor], Tensor]:
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     run.model.train()
+    look = Look(run)
     with accelerator.autocast():
-        loss, terms = run.trainer(clip.to(accelerator.device), generator)
-    if not torch.isfinite(loss):
+        loss, terms = run.trainer(clip.to(accelerator.device), generator, look.observe)
+    metrics = _means_over_processes({"loss": loss.detach(), **terms}, accelerator)
+    if not math.isfinite(metrics["loss"]):
         raise DataError(
-            f"step {run.step}: the loss is {float(loss.detach())}; lower "
+            f"step {run.step}: the loss is {metrics['loss']}; lower "
             "optimizer.learning_rate or check the annotations"
         )
     run.optimizer.zero_grad()
     accelerator.backward(loss)
+    look.at_gradients()
     norm = accelerator.clip_grad_norm_(
         run.trainer.parameters(), settings.optimizer.max_gradient_norm
     )
+    metrics |= {"gradient_norm": float(norm), "learning_rate": run.schedule.get_last_lr()[-1]}
     run.optimizer.step()
     run.schedule.step()
     if run.averaged is not None:
         run.averaged.update_parameters(run.model)
     run.step += 1
-    return loss.detach(), terms, norm
+    return StepResult(metrics | look.numbers(), look.frames)
+
+
+def _means_over_processes(values: dict[str, Tensor], accelerator: Accelerator) -> dict[str, float]:
+    """Every process sees the same numbers, and so all stop where one has an infinite loss."""
+    means = accelerator.reduce(torch.stack(list(values.values())), reduction="mean")
+    return dict(zip(values, means.tolist(), strict=True))
+
+
+def _is_stop_requested(run: Run) -> bool:
+    """Whether any process was asked to stop: all must, or the others wait for it forever."""
+    asked = torch.tensor(float(run.stop_requested), device=run.accelerator.device)
+    return bool(run.accelerator.reduce(asked, reduction="sum") > 0)
 
 
 def _validate(run: Run, log: RunLog) -> None:

@@ -116,6 +116,15 @@ class OptimizerSettings(Settings):
     """Of the exponential moving average of the weights that is evaluated and kept; 0: none."""
 
 
+class DiagnosticsSettings(Settings):
+    """What is looked at while training (docs/diagnostics.md); nothing of it changes the weights."""
+
+    every: NonNegativeInt = 50
+    """Optimizer steps between two looks at the queries, gradients and rates; 0: never."""
+    pictures_every: NonNegativeInt = 500
+    """Optimizer steps between two pictures of a clip with targets and answers; 0: never."""
+
+
 class ValidationSettings(Settings):
     """The data on which checkpoints are compared while training."""
 
@@ -151,6 +160,7 @@ class TrainingSettings(Settings):
     loss: LossSettings = LossSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
     validation: ValidationSettings | None = None
+    diagnostics: DiagnosticsSettings = DiagnosticsSettings()
     precision: Literal["no", "bf16"] = "no"
     """bf16: the network runs under autocast; matching and losses stay in float32."""
     seed: int = 0
