@@ -17,7 +17,7 @@ from trackformer import cli
 from trackformer.errors import DataError
 from trackformer.verbs import info
 
-VERBS = ("track", "detect", "train", "evaluate", "data", "convert", "demo", "info")
+VERBS = ("track", "detect", "train", "evaluate", "tune", "data", "convert", "demo", "info")
 HELP_OF_ALL_VERBS = f"""
 import sys
 from trackformer.cli import run

@@ -82,7 +82,7 @@ class Tracker:
                 (pixels.shape[0], pixels.shape[1]),
                 None if public_xyxy is None else self._on_device(public_xyxy),
             )
-        return _as_objects(self.tracks, pixels.shape[:2], self._model.settings.class_names)
+        return as_objects(self.tracks, pixels.shape[:2], self._model.settings.class_names)
 
     def reset(self) -> None:
         """Forget all tracks and begin a new stream; ids start at 1 again."""
@@ -156,9 +156,10 @@ def prepare(model: TrackFormer, pixels: UInt8[np.ndarray, "H W 3"], device: torc
     return Images.from_list([normalise(resized, settings, device)])
 
 
-def _as_objects(
+def as_objects(
     tracks: Tracks, image_size: tuple[int, int], class_names: tuple[str, ...]
 ) -> TrackedObjects:
+    """The tracks seen in the current frame, in its pixels, on the CPU."""
     is_seen = tracks.frames_missed == 0
     return TrackedObjects(
         track_ids=tracks.ids[is_seen].cpu(),
