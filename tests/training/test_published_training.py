@@ -1,5 +1,6 @@
 """Matching, losses and gradients equal those of the published code."""
 
+import re
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ STEPS = [
     ("trackformer_deformable_multiframe_small", "train_seed0_backprop"),
 ]
 TERMS = {"classification": "loss_ce", "l1": "loss_bbox", "giou": "loss_giou"}
+REPEATED = re.compile(r"^transformer\.decoder\.(?=bbox_embed|class_embed)")
 DETECTING = torch.zeros(2, 0, dtype=torch.long)
 """No track queries in two images."""
 NO_MEMORY = Memory(
@@ -202,6 +204,6 @@ def gradient_norms(model: TrackFormer, name: str, published_names: Any) -> dict[
     for key, numbers in from_published_trackformer(numbered).items():
         if gradients.get(key) is not None:
             squares[names[int(numbers.flatten()[0])]] += gradients[key].square().sum().item()
-    # The decoder's repeated references to the box heads are not stored twice.
-    stored = {each: each.replace("transformer.decoder.bbox", "bbox") for each in published_names}
+    # Of heads that the decoder refers to as well, the first name is the stored one.
+    stored = {each: REPEATED.sub("", each) for each in published_names}
     return {each: squares[stored[each]] ** 0.5 for each in published_names}

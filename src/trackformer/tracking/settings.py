@@ -65,3 +65,11 @@ class DetectSettings(Settings):
     """Lowest score of a reported object."""
     nms_iou: Score | None = 0.7
     """Of two objects overlapping more than this, the lower-scoring one goes; null: off."""
+    every_class: bool = False
+    """A query counts with every class, the 100 best in all, as in the published Deformable DETR."""
+
+    @model_validator(mode="after")
+    def _pairs_overlap(self) -> DetectSettings:
+        if self.every_class and self.nms_iou is not None:
+            raise ValueError(f"every_class: expected nms_iou: null, got {self.nms_iou:g}")
+        return self

@@ -13,6 +13,7 @@ from torch import Tensor
 from trackformer.boxes import non_maximum_suppression, to_pixels_xyxy
 from trackformer.config import settings_from
 from trackformer.errors import DataError
+from trackformer.models.best_pairs import best_pairs
 from trackformer.models.trackformer import TrackFormer
 from trackformer.preprocessing import input_size, normalise, resize
 from trackformer.tracking.lifecycle import advance
@@ -114,7 +115,8 @@ class ObjectDetector:
         pixels = as_pixels(frame)
         device = next(self.model.parameters()).device
         with torch.inference_mode():
-            found = predictions_of(self.model(prepare(self.model, pixels, device)))
+            output = self.model(prepare(self.model, pixels, device))
+            found = best_pairs(output) if self.settings.every_class else predictions_of(output)
             height, width = pixels.shape[:2]
             boxes = to_pixels_xyxy(found.boxes, (height, width))
             is_real = torch.isfinite(boxes).all(-1) & (boxes[:, 2:] > boxes[:, :2]).all(-1)
