@@ -140,3 +140,16 @@ def test_detections_are_sorted_and_above_the_score(model):
 def test_detections_do_not_overlap(model):
     found = ObjectDetector(model, DetectSettings(min_score=0, nms_iou=0)).detect(frame(0))
     assert 1 <= len(found) <= 6
+
+
+def test_where_every_class_counts_a_query_is_several_detections(model):
+    settings = DetectSettings(min_score=0, nms_iou=None, every_class=True)
+    found = ObjectDetector(model, settings).detect(frame(0))
+    # Six queries, two classes.
+    assert found.labels.bincount().tolist() == [6, 6]
+    assert found.scores.tolist() == sorted(found.scores.tolist(), reverse=True)
+
+
+def test_where_every_class_counts_overlap_is_no_reason_to_remove():
+    with pytest.raises(ValueError, match=r"every_class: expected nms_iou: null, got 0\.7"):
+        DetectSettings(every_class=True)
