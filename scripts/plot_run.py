@@ -34,8 +34,8 @@ def plot_run(run: Path, picture: Path) -> None:
     looks = {name: _column(run / "metrics.csv", name) for name in LOOKS}
     scores = {name: _column(run / "validation.csv", name) for name in SCORES}
     panels = [
-        ({"loss": loss}, SMOOTHED_OVER, f"loss (mean of {SMOOTHED_OVER} steps)"),
-        (looks, SMOOTHED_LOOKS, f"share (mean of {SMOOTHED_LOOKS} looks)"),
+        ({"loss": loss}, SMOOTHED_OVER, f"loss (mean of up to {SMOOTHED_OVER} steps)"),
+        (looks, SMOOTHED_LOOKS, f"share (mean of up to {SMOOTHED_LOOKS} looks)"),
         (scores, 1, "validation, combined"),
     ]
     shown = [panel for panel in panels if any(panel[0].values())]
@@ -46,7 +46,7 @@ def plot_run(run: Path, picture: Path) -> None:
         for name, points in curves.items():
             if points:
                 steps, values = _smoothed(points, width)
-                axes.plot(steps, values, marker="o" if width == 1 else None, ms=3, label=name)
+                axes.plot(steps, values, marker="o" if len(steps) < 50 else None, ms=3, label=name)
         axes.set(xlabel="optimizer step", ylabel=label)
         axes.grid(alpha=0.3)
         if len(curves) > 1:
@@ -72,7 +72,7 @@ def _losses_of_tensorboard(run: Path) -> list[tuple[int, float]]:
 
 def _smoothed(points: list[tuple[int, float]], width: int) -> tuple[np.ndarray, np.ndarray]:
     steps, values = np.array(points).T
-    width = min(width, len(values))
+    width = max(1, min(width, len(values) // 4))
     return steps[width - 1 :], np.convolve(values, np.ones(width) / width, mode="valid")
 
 

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import tensor
 
-from tiny_models import tiny_model
-from trackformer.training.clip_loss import ClipLossSettings, clip_loss
+from tiny_models import tiny_config, tiny_model
+from trackformer.training.clip_loss import clip_loss
+from trackformer.training.frame_loss import ClipLossSettings
 from trackformer.training.settings import LossSettings, MatchingSettings, TrackQuerySettings
 from trackformer.types import Clip, Images
 from training.worlds import box, target
@@ -145,3 +146,41 @@ def test_the_same_generator_gives_the_same_loss(model):
     totals = [loss_of(model, clip, seed=seed, **noise).total for seed in (1, 1, 2)]
     assert totals[0] == totals[1]
     assert totals[0] != totals[2]
+
+
+def loss_and_gradients(model, clip, *, checkpoint_frames):
+    """With how many bytes the forward pass leaves for the backward pass outside of frames."""
+    settings = ClipLossSettings(
+        TrackQuerySettings(carry_gradient=True, loss_frames="all", false_positive_rate=0.5),
+        MatchingSettings(),
+        LossSettings(),
+        checkpoint_frames,
+    )
+    stored = 0
+
+    def count(saved):
+        nonlocal stored
+        stored += saved.nbytes
+        return saved
+
+    torch.manual_seed(0)  # of dropout
+    generator = torch.Generator().manual_seed(0)
+    with torch.autograd.graph.saved_tensors_hooks(count, lambda saved: saved):
+        loss = clip_loss(model, clip, settings, generator, lambda true: true).total
+    loss.backward()
+    gradients = [None if p.grad is None else p.grad.clone() for p in model.parameters()]
+    model.zero_grad()
+    return loss, gradients, stored
+
+
+def test_checkpointed_frames_give_the_same_gradients_from_less_memory():
+    dropout = tiny_config("rt_detr") | {"dropout": 0.1}
+    model = tiny_model("rt_detr", config=dropout).train()
+    clip = clip_of([*ONE, *TWO], [*TWO, *TWO], [*TWO, *ONE])
+    loss, gradients, stored = loss_and_gradients(model, clip, checkpoint_frames=False)
+    same, same_gradients, less = loss_and_gradients(model, clip, checkpoint_frames=True)
+    assert same == loss
+    for one, other in zip(gradients, same_gradients, strict=True):
+        assert (one is None) == (other is None)
+        assert one is None or torch.equal(one, other)
+    assert less < stored / 3

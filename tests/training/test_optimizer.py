@@ -3,7 +3,13 @@
 import pytest
 from torch import nn
 
-from trackformer.training.optimizer import build_optimizer, rate_factor
+from tiny_models import tiny_model
+from trackformer.training.optimizer import (
+    build_optimizer,
+    layers_behind,
+    rate_factor,
+    rates_by_part,
+)
 from trackformer.training.settings import OptimizerSettings
 
 
@@ -46,6 +52,49 @@ def test_a_scale_of_zero_freezes():
     build_optimizer(network, OptimizerSettings(backbone_scale=0))
     assert not network.backbone.weight.requires_grad
     assert network.decoder.weight.requires_grad
+
+
+def test_every_layer_learns_slower_than_the_one_after_it():
+    names = [
+        "detector.backbone.stem.conv1.weight",
+        "detector.backbone.layer1.0.conv1.weight",
+        "detector.backbone.layer2.0.conv1.weight",
+        "detector.encoder.layers.0.feedforward.expand.weight",
+        "detector.encoder.layers.1.feedforward.expand.weight",
+        "detector.decoder_layers.0.self_attention.query.weight",
+        "detector.decoder_layers.2.self_attention.query.weight",
+        "detector.box_heads.0.layers.1.weight",
+        "carry.projection.weight",
+    ]
+    assert list(layers_behind(names).values()) == [2, 1, 0, 1, 0, 2, 0, 0, 0]
+
+
+def test_layers_of_hugging_face_models_are_told_apart():
+    names = [
+        "detector.network.conv_encoder.model.embedder.stem1.convolution.weight",
+        "detector.network.conv_encoder.model.encoder.stages.0.blocks.1.weight",
+        "detector.network.conv_encoder.model.encoder.stages.1.blocks.0.weight",
+        "detector.network.decoder.layers.0.mlp.up_proj.weight",
+        "detector.network.decoder.layers.1.mlp.up_proj.weight",
+        "detector.network.decoder.bbox_embed.0.layers.0.weight",
+    ]
+    assert list(layers_behind(names).values()) == [2, 1, 0, 1, 0, 0]
+
+
+def test_the_decay_multiplies_the_rates_of_the_parts():
+    model = tiny_model("deimv2")
+    settings = OptimizerSettings(learning_rate=1, backbone_scale=0.1, layer_decay=0.5)
+    optimizer = build_optimizer(model, settings)
+    rate = {p: group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    backbone = model.detector.network.conv_encoder.model.encoder.stages
+    assert [rate[next(stage.parameters())] for stage in backbone] == pytest.approx(
+        [0.1 * 0.5 ** (len(backbone) - 1 - i) for i in range(len(backbone))]
+    )
+    layers = model.detector.network.decoder.layers
+    assert [rate[layer.mlp.up_proj.weight] for layer in layers] == [0.5, 1]
+    found = rates_by_part(model, optimizer)
+    assert found["carry"] == 1
+    assert set(found) == {"backbone", "encoder", "decoder", "carry"}
 
 
 @pytest.mark.parametrize(

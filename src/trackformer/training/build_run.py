@@ -21,7 +21,8 @@ from trackformer.data.read import read_annotations
 from trackformer.errors import ConfigError
 from trackformer.models.build import build_model
 from trackformer.models.trackformer import TrackFormer
-from trackformer.training.clip_loss import ClipLoss, ClipLossSettings, clip_loss
+from trackformer.training.clip_loss import ClipLoss, clip_loss
+from trackformer.training.frame_loss import ClipLossSettings
 from trackformer.training.observation import Observer
 from trackformer.training.optimizer import build_optimizer, build_schedule
 from trackformer.training.settings import TrainingSettings
@@ -91,7 +92,13 @@ def build_run(settings: TrainingSettings) -> Run:
         average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
         averaged = AveragedModel(model, multi_avg_fn=average, use_buffers=True)
     trainer = ClipTrainer(
-        model, ClipLossSettings(settings.track_queries, settings.matching, settings.loss)
+        model,
+        ClipLossSettings(
+            settings.track_queries,
+            settings.matching,
+            settings.loss,
+            settings.checkpoint_frames,
+        ),
     )
     if accelerator.num_processes > 1:
         trainer.mean_over_processes = lambda count: accelerator.reduce(count, reduction="mean")

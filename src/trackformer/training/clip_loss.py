@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from trackformer.models.trackformer import TrackFormer
-from trackformer.training.losses import SetLosses, set_prediction_loss
-from trackformer.training.mask_losses import mask_losses
-from trackformer.training.matching import match, match_layer
+from trackformer.training.frame_loss import ClipLossSettings, frame_loss
+from trackformer.training.matching import match
 from trackformer.training.observation import ObservedFrame, Observer
 from trackformer.training.published_augmentation import GeneratorDraws, augment_as_published
-from trackformer.training.settings import (
-    LossSettings,
-    MatchingSettings,
-    TrackQuerySettings,
-)
+from trackformer.training.settings import TrackQuerySettings
 from trackformer.training.track_queries import (
     CarriedObjects,
     as_batch,
@@ -28,14 +24,7 @@ from trackformer.training.track_queries import (
     carry,
     nothing_carried,
 )
-from trackformer.types import (
-    Clip,
-    FrameFeatures,
-    ModelOutput,
-    Proposals,
-    Target,
-    TrackQueries,
-)
+from trackformer.types import Clip, FrameFeatures, Images, ModelOutput, Target, TrackQueries
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,15 +35,6 @@ class ClipLoss:
     """Mean over the trained frames, to be minimised."""
     terms: dict[str, Float[Tensor, ""]]
     """Weighted parts of `total` and counts, detached."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClipLossSettings:
-    """The three groups of settings that a clip's loss reads."""
-
-    track_queries: TrackQuerySettings
-    matching: MatchingSettings
-    loss: LossSettings
 
 
 def _nobody_looks(_frame: ObservedFrame) -> None:
@@ -92,13 +72,13 @@ def clip_loss(
         queries, index = _asked(carried, targets, motions, settings.track_queries)
         # Without gradient, earlier frames are a given for this step (the paper's two frames).
         with torch.set_grad_enabled(is_trained or settings.track_queries.carry_gradient):
-            output = model(images, queries, previous=previous)
+            output = _answer(model, images, queries, previous, settings)
         previous = _left_for_the_next(output, settings.track_queries)
         target_index = match(output, targets, index, settings.matching)
         observe(ObservedFrame(images, targets, queries, output, target_index))
         if is_trained:
             num_objects = _num_objects(targets, output, mean_over_processes)
-            loss, parts = _frame_loss(model, output, target_index, targets, num_objects, settings)
+            loss, parts = frame_loss(model, output, target_index, targets, num_objects, settings)
             losses.append(loss)
             for name, value in parts.items():
                 terms[name] = terms.get(name, torch.zeros_like(value)) + value
@@ -125,6 +105,21 @@ def _asked(
         return None, torch.zeros((len(targets), 0), dtype=torch.long, device=device)
     asked = as_batch(carried, motions, settings.lost_motion)
     return asked, carried_targets(carried, targets)
+
+
+def _answer(
+    model: TrackFormer,
+    images: Images,
+    queries: TrackQueries | None,
+    previous: FrameFeatures | None,
+    settings: ClipLossSettings,
+) -> ModelOutput:
+    if not (settings.checkpoint_frames and torch.is_grad_enabled()):
+        answer: ModelOutput = model(images, queries, previous)
+        return answer
+    # The backward pass computes the frame again, with the same dropout, instead of storing it.
+    again: ModelOutput = checkpoint(model, images, queries, previous, use_reentrant=False)
+    return again
 
 
 def _left_for_the_next(output: ModelOutput, settings: TrackQuerySettings) -> FrameFeatures | None:
@@ -169,78 +164,6 @@ def _hand_over(
         augment(each, output, image, target_index[image], tracks, generator)
         for image, each in enumerate(rows)
     ]
-
-
-def _frame_loss(
-    model: TrackFormer,
-    output: ModelOutput,
-    target_index: Int[Tensor, "D B Q"],
-    targets: Sequence[Target],
-    num_objects: float,
-    settings: ClipLossSettings,
-) -> tuple[Tensor, dict[str, Tensor]]:
-    decoder = set_prediction_loss(
-        output.class_logits,
-        output.boxes,
-        target_index,
-        targets,
-        num_objects,
-        settings.loss,
-        output.num_track_queries,
-    )
-    total = decoder.total(settings.loss)
-    parts = _named("decoder", decoder, settings.loss)
-    if output.proposals is not None:
-        encoder = _proposal_loss(output, output.proposals, targets, num_objects, settings)
-        total = total + encoder.total(settings.loss)
-        parts |= _named("encoder", encoder, settings.loss)
-    if model.predicts_masks:
-        masks = mask_losses(model, output, target_index[-1], targets, num_objects)
-        total = total + masks.total(settings.loss)
-        parts["mask_focal"] = settings.loss.mask_weight * masks.focal.detach()
-        parts["mask_dice"] = settings.loss.dice_weight * masks.dice.detach()
-    is_matched = target_index[-1] >= 0
-    parts["objects_by_track_queries"] = is_matched[:, : output.num_track_queries].sum().float()
-    parts["objects_by_object_queries"] = is_matched[:, output.num_track_queries :].sum().float()
-    return total, parts
-
-
-def _proposal_loss(
-    output: ModelOutput,
-    proposals: Proposals,
-    targets: Sequence[Target],
-    num_objects: float,
-    settings: ClipLossSettings,
-) -> SetLosses:
-    """The first stage is trained like a decoder layer that has to find every object itself."""
-    if proposals.class_agnostic:
-        targets = [replace(target, labels=torch.zeros_like(target.labels)) for target in targets]
-    nobody = torch.zeros((len(targets), 0), dtype=torch.long, device=proposals.boxes.device)
-    index = match_layer(
-        proposals.class_logits,
-        proposals.boxes,
-        targets,
-        nobody,
-        settings.matching,
-        may_share=True,
-        has_no_object_class=output.has_no_object_class,
-    )
-    return set_prediction_loss(
-        proposals.class_logits[None],
-        proposals.boxes[None],
-        index[None],
-        targets,
-        num_objects,
-        settings.loss,
-    )
-
-
-def _named(stage: str, losses: SetLosses, settings: LossSettings) -> dict[str, Tensor]:
-    return {
-        f"{stage}_class": settings.class_weight * losses.classification.detach(),
-        f"{stage}_l1": settings.l1_weight * losses.l1.detach(),
-        f"{stage}_giou": settings.giou_weight * losses.giou.detach(),
-    }
 
 
 def _num_objects(

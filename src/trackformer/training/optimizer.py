@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 import statistics
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from typing import Final, Literal
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +17,11 @@ from trackformer.training.settings import OptimizerSettings
 Part = Literal["backbone", "encoder", "decoder", "carry"]
 """decoder: also the heads, and all else that is in no other part."""
 
+LAYER_NUMBERS: Final[Mapping[Part, re.Pattern[str]]] = {
+    "backbone": re.compile(r"\.(?:layer|stages\.)(\d+)\."),
+    "encoder": re.compile(r"\bencoder\.layers\.(\d+)\."),
+    "decoder": re.compile(r"\bdecoder(?:\.|_)layers\.(\d+)\."),
+}
 SAMPLING_NAMES = ("sampling_offsets", "reference_points")
 
 
@@ -25,8 +32,9 @@ def build_optimizer(model: nn.Module, settings: OptimizerSettings) -> torch.opti
     no gradient, and the backward pass stops before them.
     """
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    depths = layers_behind(name for name, _ in model.named_parameters())
     for name, parameter in model.named_parameters():
-        scale = _scale(name, settings)
+        scale = _scale(name, settings) * settings.layer_decay ** depths[name]
         if scale == 0:
             parameter.requires_grad_(False)  # noqa: FBT003 - torch's own signature
         if not parameter.requires_grad:
@@ -76,6 +84,31 @@ def part_of(name: str) -> Part:
     if "encoder" in words:
         return "encoder"
     return "carry" if words[0] == "carry" else "decoder"
+
+
+def layers_behind(names: Iterable[str]) -> dict[str, int]:
+    """How many stages or layers of its part come after that of each parameter.
+
+    0 for whatever is in no numbered layer (heads, projections), except that a backbone's stem
+    comes before its first stage.
+    """
+    found: dict[str, tuple[Part, int | None]] = {}
+    for name in names:
+        part = part_of(name)
+        pattern = LAYER_NUMBERS.get(part)
+        number = None if pattern is None else pattern.search(name)
+        found[name] = part, None if number is None else int(number[1])
+    numbers: dict[Part, list[int]] = {}
+    for part, layer in found.values():
+        if layer is not None:
+            numbers.setdefault(part, []).append(layer)
+    depths = {}
+    for name, (part, layer) in found.items():
+        of_part = numbers.get(part, [0])
+        if layer is None:
+            layer = min(of_part) - 1 if part == "backbone" else max(of_part)
+        depths[name] = max(of_part) - layer
+    return depths
 
 
 def rates_by_part(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, float]:

@@ -104,6 +104,9 @@ class OptimizerSettings(Settings):
     """Learning rate of the backbone relative to `learning_rate`; 0 freezes it."""
     sampling_scale: PositiveFloat = 0.1
     """The same for sampling offsets and reference points (Deformable DETR, appendix A.4)."""
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Learning rate of every backbone stage, encoder layer and decoder layer relative to that of
+    the one after it; the last of each has its part's rate."""
     weight_decay: NonNegativeFloat = 1e-4
     warmup_steps: NonNegativeInt = 100
     schedule: Literal["constant", "cosine", "step"] = "cosine"
@@ -163,6 +166,10 @@ class TrainingSettings(Settings):
     diagnostics: DiagnosticsSettings = DiagnosticsSettings()
     precision: Literal["no", "bf16"] = "no"
     """bf16: the network runs under autocast; matching and losses stay in float32."""
+    checkpoint_frames: bool = False
+    """Gradient checkpointing: of each frame only the input is stored; the backward pass runs the
+    frame again. Long clips then fit into memory, for one more forward pass, and with the same
+    gradients. (Statistics of a trainable batch norm count every frame twice.)"""
     seed: int = 0
     workers: NonNegativeInt = 1
     """Processes that prepare batches."""
