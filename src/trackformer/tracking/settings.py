@@ -66,7 +66,7 @@ class DetectSettings(Settings):
     nms_iou: Score | None = 0.7
     """Of two objects overlapping more than this, the lower-scoring one goes; null: off."""
     every_class: bool = False
-    """A query counts with every class, 100 in all, as in published Deformable DETR: true or false."""
+    """A query counts with every class, the best 100 in all, as published: true or false."""
 
     @model_validator(mode="after")
     def _pairs_overlap(self) -> DetectSettings:
