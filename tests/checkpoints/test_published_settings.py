@@ -12,6 +12,7 @@ from trackformer.checkpoints.published_settings import (
     trained_by_trackformer,
 )
 from trackformer.models.settings import ModelSettings
+from trackformer.tracking.settings import TrackerSettings
 
 MULTI_FRAME = "trackformer_deformable_multiframe_small"
 
@@ -130,3 +131,23 @@ def test_classes_of_coco_models_of_trackformer_begin_with_the_first_category():
 def test_pedestrian_models_name_their_one_class(name):
     names = settings_from_shapes(name).class_names
     assert (len(names), names[0], set(names[1:])) == (20, "person", {"N/A"})
+
+
+@pytest.mark.parametrize("name", ["trackformer_vanilla_small", MULTI_FRAME])
+def test_trackers_bring_the_published_thresholds(name):
+    model = settings_from_shapes(name)
+    tracker = TrackerSettings(**model.tracker)
+    assert (tracker.birth_score, tracker.keep_score, tracker.reid_score) == (0.4, 0.4, 0.4)
+    assert (tracker.patience, tracker.track_nms_iou, tracker.birth_nms_iou) == (5, 0.9, 0.9)
+    # Its queries were trained with reference boxes that stay, and our corrections do not matter.
+    assert (tracker.motion, tracker.compatibility) == (0, "none")
+
+
+@pytest.mark.parametrize(("overflow_boxes", "clip_boxes"), [(True, False), (False, True)])
+def test_trackers_cut_boxes_where_they_were_trained_to(overflow_boxes, clip_boxes):
+    model = settings_from_shapes(MULTI_FRAME, overflow_boxes=overflow_boxes)
+    assert TrackerSettings(**model.tracker).clip_boxes is clip_boxes
+
+
+def test_detectors_bring_no_thresholds():
+    assert settings_from_shapes("detr_r50_small").tracker == {}

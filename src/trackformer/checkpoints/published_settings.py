@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import ConfigDict, PositiveInt
 from torch import Tensor
@@ -26,6 +26,17 @@ DETECTOR_KEYS = frozenset({"dataset_file", "remove_difficult"})
 """Arguments that only the two published detectors' training scripts have."""
 TRACKFORMER_CLASSES = 20
 """Classes of TrackFormer's pedestrian models; all but the first were never trained."""
+PUBLISHED_TRACKER = {
+    "birth_score": 0.4,
+    "keep_score": 0.4,
+    "reid_score": 0.4,
+    "patience": 5,
+    "track_nms_iou": 0.9,
+    "birth_nms_iou": 0.9,
+    "motion": 0.0,
+}
+"""What TrackFormer's results were made with, re-identification included; its reference boxes never
+move on, in training neither."""
 NUM_SHOWN_NAMES = 4
 ENCODER_OFFSETS = "transformer.encoder.layers.0.self_attn.sampling_offsets.bias"
 MASK_HEAD = "mask_head.lay1.weight"
@@ -50,6 +61,8 @@ class PublishedArguments(Settings):
     """TrackFormer: sigmoid instead of softmax; absent: as usual for the architecture."""
     multi_frame_encoding: bool | None = None
     """TrackFormer on two frames: positions in time, too; absent: where the size allows it."""
+    overflow_boxes: bool = True
+    """TrackFormer: boxes may reach beyond the image; absent: as for its pedestrian models."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,6 +175,7 @@ def _detr(weights: PublishedWeights) -> ModelSettings:
             masks=MASK_HEAD in names,
         ),
         class_names=_class_names(weights, weights.rows("class_embed.weight"), classification),
+        tracker=_tracker(weights),
     )
 
 
@@ -201,6 +215,7 @@ def _deformable_detr(weights: PublishedWeights) -> ModelSettings:
             masks=MASK_HEAD in names,
         ),
         class_names=_class_names(weights, weights.rows("class_embed.0.weight"), classification),
+        tracker=_tracker(weights),
     )
 
 
@@ -214,6 +229,13 @@ def _deformable_positions(
         # Time, row and column each get an even share of the channels.
         has_time = embedding_size % 6 == 0
     return "sine_time" if has_time and multi_frame != "none" else "sine"
+
+
+def _tracker(weights: PublishedWeights) -> dict[str, Any]:
+    """Of a tracker: the published thresholds. Detectors are not known to track: our defaults."""
+    if not weights.is_trackformer:
+        return {}
+    return {**PUBLISHED_TRACKER, "clip_boxes": not weights.arguments.overflow_boxes}
 
 
 def _backbone(weights: PublishedWeights) -> BackboneSettings:
