@@ -7,8 +7,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 from jaxtyping import UInt8
+from PIL import Image, UnidentifiedImageError
 
 from trackformer.errors import DataError
+
+_ORIENTATION = 0x0112
+"""EXIF's tag; its values from 5 on swap width and height."""
+_FIRST_ON_ITS_SIDE = 5
 
 
 def read_image(path: Path) -> UInt8[np.ndarray, "H W 3"]:
@@ -35,3 +40,14 @@ def decode_image(path: Path) -> UInt8[np.ndarray, "H W 3"] | None:
         return None
     pixels = cv2.imdecode(content, cv2.IMREAD_COLOR) if len(content) else None
     return None if pixels is None else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+
+
+def image_size(path: Path) -> tuple[int, int] | None:
+    """(height, width) of an image file by its first bytes, upright; None if it cannot be read."""
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            is_on_its_side = image.getexif().get(_ORIENTATION, 1) >= _FIRST_ON_ITS_SIDE
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError):
+        return None
+    return (width, height) if is_on_its_side else (height, width)

@@ -1,6 +1,7 @@
 """Worlds of three frames with two people standing still, whose scores can be worked out by hand."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -166,6 +167,23 @@ def test_a_result_far_from_the_distractor_is_a_false_positive():
     data = data_of(annotated_frame(0, {1: LEFT_PERSON}, distractors=[RIGHT_PERSON]))
     results = [result_frame(0, {1: LEFT_PERSON, 2: (112.0, 0.0, 132.0, 40.0)})]
     assert scores_of(data, results).false_positives == 1
+
+
+def test_a_result_inside_a_forgiving_region_is_not_counted_unless_it_matches_an_object():
+    region = (90.0, 0.0, 130.0, 60.0)
+    frame = annotated_frame(0, {1: LEFT_PERSON, 2: RIGHT_PERSON}, ignored=[region])
+    half_inside = (110.0, 30.0, 150.0, 50.0)
+    more_inside = (109.0, 30.0, 149.0, 50.0)
+    results = [
+        result_frame(
+            0, {1: LEFT_PERSON, 2: RIGHT_PERSON, 3: half_inside, 4: more_inside, 5: NOBODY}
+        )
+    ]
+    (strict,) = data_of(frame).sequences
+    forgiving = AnnotatedData((replace(strict, forgives_ignored=True),), ("person",))
+    assert evaluate_tracking(data_of(frame), {"street": results}).combined.false_positives == 3
+    scores = evaluate_tracking(forgiving, {"street": results}).combined
+    assert (scores.false_positives, scores.false_negatives) == (2, 0)
 
 
 def test_a_result_on_another_ignore_region_is_a_false_positive_as_in_motchallenge():

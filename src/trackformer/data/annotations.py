@@ -1,12 +1,12 @@
 """What annotated data look like once read, whichever format they came in.
 
 Torch-free: training turns these records into tensors, evaluation reads them as they are.
-Axis letters: G objects, I ignore regions, O other boxes.
+Axis letters: G objects, I ignore regions, O other boxes, V visible boxes.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +41,9 @@ class AnnotatedFrame:
     A detection of one is a mistake; evaluation lets them compete with distractors for results."""
     segmentations: tuple[Segmentation | None, ...] = ()
     """Outline of each object for `masks.decode_mask`; empty where the format has none."""
+    visible_boxes_xyxy: Float[np.ndarray, "V 4"] = field(default_factory=lambda: np.zeros((0, 4)))
+    """The part of each object that can be seen, where `boxes_xyxy` are whole objects; V = G, or 0
+    where the format has none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +58,11 @@ class AnnotatedSequence:
     """Frames per second; None where the data do not say."""
     is_video: bool
     """False: a still image, whose track ids mean nothing beyond it."""
+    forgives_ignored: bool = False
+    """Evaluation drops an unmatched result that lies more than half inside an ignore region, as
+    KITTI and BDD100K do. False: a false positive like any other, as in MOTChallenge."""
+    annotation_path: Path | None = None
+    """The file the annotations came from."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,12 +5,12 @@ The format counts frames and pixels from 1; that ends here: everything returned 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from trackformer.data.annotations import (
     AnnotatedData,
@@ -18,16 +18,23 @@ from trackformer.data.annotations import (
     AnnotatedSequence,
     frame_without_objects,
 )
+from trackformer.data.malformed import Report, refuse
+from trackformer.data.mot_classes import (
+    CLASS_NAMES as CLASS_NAMES,
+)
+from trackformer.data.mot_classes import (
+    checked_rows,
+    read_class_names,
+    row_kinds,
+    visibility_of,
+)
 from trackformer.data.mot_folder import is_sequence_folder, read_sequence_folder
 from trackformer.data.mot_rows import (
-    CLASS,
     CONSIDER,
     FRAME,
     HEIGHT,
     LEFT,
-    MAX_COLUMNS,
     TRACK_ID,
-    VISIBILITY,
     WIDTH,
     MotRows,
     read_mot_rows,
@@ -35,21 +42,16 @@ from trackformer.data.mot_rows import (
 from trackformer.data.results import ResultFrame
 from trackformer.errors import DataError
 
-CLASS_NAMES = ("person",)
-PEDESTRIAN, CROWD = 1, 13
-DISTRACTORS = (2, 7, 8, 12)
-"""Person on a vehicle, static person, distractor, reflection."""
-MOT20_DISTRACTORS = (*DISTRACTORS, 6)
-"""MOT20 adds vehicles without a motor."""
 
-
-def read_mot(path: Path) -> AnnotatedData:
+def read_mot(path: Path, report: Report = refuse) -> AnnotatedData:
     """Read a sequence folder, a split folder of them, or a single ground-truth file.
 
-    A sub-folder is a sequence where it holds `gt` or `img1`.
+    A sub-folder is a sequence where it holds `gt` or `img1`. Classes are those of `gt/labels.txt`
+    where there is one (CVAT writes it), else MOTChallenge's, of which pedestrians are objects.
     """
     if path.is_file():
-        return AnnotatedData((read_mot_ground_truth(path),), CLASS_NAMES)
+        class_names = read_class_names(path) or CLASS_NAMES
+        return AnnotatedData((read_mot_ground_truth(path, report=report),), class_names)
     if not path.is_dir():
         raise DataError(f"{path}: no such file or folder")
     folders = [path]
@@ -59,40 +61,58 @@ def read_mot(path: Path) -> AnnotatedData:
         raise DataError(
             f"{path}: expected a sequence (a folder with gt or img1) or a folder of sequences"
         )
-    return AnnotatedData(tuple(read_mot_sequence(folder) for folder in folders), CLASS_NAMES)
+    class_names = _shared_class_names(folders)
+    return AnnotatedData(
+        tuple(read_mot_sequence(folder, report) for folder in folders), class_names
+    )
 
 
-def read_mot_sequence(path: Path) -> AnnotatedSequence:
+def read_mot_sequence(path: Path, report: Report = refuse) -> AnnotatedSequence:
     """Read one sequence folder: `gt/gt.txt`, with `img1` or `seqinfo.ini` or both where present.
 
     Raises:
         DataError: The annotations are missing, malformed or beyond the last frame, or the folder
             contradicts itself.
     """
-    folder = read_sequence_folder(path)
-    rows = read_mot_rows(path / "gt" / "gt.txt")
+    folder = read_sequence_folder(path, report)
+    ground_truth = path / "gt" / "gt.txt"
+    rows = read_mot_rows(ground_truth, report)
     num_frames = folder.num_frames or _last_frame(rows)
+    missing = (None,) * (num_frames - len(folder.image_paths))
     return AnnotatedSequence(
         name=folder.name,
-        frames=_annotated_frames(rows, folder.name, num_frames, folder.image_paths),
+        frames=_annotated_frames(rows, folder.name, folder.image_paths + missing, report),
         image_size=folder.image_size,
         frame_rate=folder.frame_rate,
         is_video=True,
+        forgives_ignored=bool(read_class_names(ground_truth)),
+        annotation_path=ground_truth,
     )
 
 
-def read_mot_ground_truth(path: Path, num_frames: int = 0) -> AnnotatedSequence:
+def read_mot_ground_truth(
+    path: Path, num_frames: int = 0, report: Report = refuse
+) -> AnnotatedSequence:
     """Read a ground-truth file without its images.
 
     Args:
         path: The file. `NAME/gt/gt.txt` is called NAME, any other file by its own name.
         num_frames: Least number of frames of the video: the file tells only the last annotated.
+        report: Takes what is malformed.
     """
-    rows = read_mot_rows(path)
+    rows = read_mot_rows(path, report)
     in_sequence_folder = path.name == "gt.txt" and path.resolve().parent.name == "gt"
     name = path.resolve().parents[1].name if in_sequence_folder else path.stem
-    frames = _annotated_frames(rows, name, max(num_frames, _last_frame(rows)), ())
-    return AnnotatedSequence(name, frames, image_size=None, frame_rate=None, is_video=True)
+    no_images = (None,) * max(num_frames, _last_frame(rows))
+    return AnnotatedSequence(
+        name=name,
+        frames=_annotated_frames(rows, name, no_images, report),
+        image_size=None,
+        frame_rate=None,
+        is_video=True,
+        forgives_ignored=bool(read_class_names(path)),
+        annotation_path=path,
+    )
 
 
 def read_mot_results(path: Path) -> tuple[ResultFrame, ...]:
@@ -163,73 +183,47 @@ class MotResultsWriter:
         self.close()
 
 
+def _shared_class_names(folders: Sequence[Path]) -> tuple[str, ...]:
+    """The classes of all sequences of a folder.
+
+    Raises:
+        DataError: They differ, so that a number would mean a class here and another there.
+    """
+    names = {folder: read_class_names(folder / "gt" / "gt.txt") for folder in folders}
+    first = names[folders[0]]
+    for folder, others in names.items():
+        if others != first:
+            raise DataError(
+                f"{folder}/gt/labels.txt: expected the classes of {folders[0]}, got "
+                f"{', '.join(others) or 'no such file'}"
+            )
+    return first or CLASS_NAMES
+
+
 def _annotated_frames(
-    rows: MotRows, name: str, num_frames: int, image_paths: tuple[Path, ...]
+    rows: MotRows, name: str, image_paths: Sequence[Path | None], report: Report
 ) -> tuple[AnnotatedFrame, ...]:
     """One record per frame of the video, also where nothing is annotated."""
-    _check_ground_truth(rows, num_frames)
+    class_names = read_class_names(rows.path)
+    rows = checked_rows(rows, len(image_paths), class_names, report)
     boxes_xyxy, track_ids = _boxes_from_zero(rows), rows.values[:, TRACK_ID].astype(np.int64)
-    classes, visibility = _classes(rows), _visibility(rows)
-    is_object = _is_considered(rows) & (classes == PEDESTRIAN)
-    is_distractor = np.isin(classes, MOT20_DISTRACTORS if name.startswith("MOT20") else DISTRACTORS)
-    is_ignored = is_distractor | (np.isin(classes, (PEDESTRIAN, CROWD)) & ~is_object)
-    frames = [
-        frame_without_objects(index, image_paths[index] if image_paths else None)
-        for index in range(num_frames)
-    ]
+    kinds, visibility = row_kinds(rows, name, class_names), visibility_of(rows)
+    is_annotated = kinds.is_object | kinds.is_ignored
+    frames = [frame_without_objects(index, path) for index, path in enumerate(image_paths)]
     for index, chosen in _rows_by_frame(rows):
-        objects, ignored = chosen[is_object[chosen]], chosen[is_ignored[chosen]]
+        objects, ignored = chosen[kinds.is_object[chosen]], chosen[kinds.is_ignored[chosen]]
         frames[index] = AnnotatedFrame(
             frame_index=index,
             image_path=frames[index].image_path,
             boxes_xyxy=boxes_xyxy[objects],
-            labels=np.zeros(len(objects), dtype=np.int64),
+            labels=kinds.labels[objects],
             track_ids=track_ids[objects],
             visibility=visibility[objects],
             ignore_boxes_xyxy=boxes_xyxy[ignored],
-            ignore_is_distractor=is_distractor[ignored],
-            other_boxes_xyxy=boxes_xyxy[chosen[~(is_object | is_ignored)[chosen]]],
+            ignore_is_distractor=kinds.is_distractor[ignored],
+            other_boxes_xyxy=boxes_xyxy[chosen[~is_annotated[chosen]]],
         )
     return tuple(frames)
-
-
-def _check_ground_truth(rows: MotRows, num_frames: int) -> None:
-    values = rows.values
-    checks = (
-        (values[:, FRAME] <= num_frames, f"at most {num_frames} frames", FRAME),
-        ((values[:, TRACK_ID] >= 0) | ~_is_considered(rows), "an id from 0 on", TRACK_ID),
-        (values[:, WIDTH] > 0, "a positive width", WIDTH),
-        (values[:, HEIGHT] > 0, "a positive height", HEIGHT),
-        (np.isin(_classes(rows), range(PEDESTRIAN, CROWD + 1)), "a class from 1 to 13", CLASS),
-        (np.abs(_visibility(rows) - 0.5) <= 0.5, "a visibility in [0, 1]", VISIBILITY),
-    )
-    for is_good, expected, column in checks:
-        if not is_good.all():
-            row = int(np.argmin(is_good))
-            kind = "frame " if column == FRAME else ""
-            raise rows.error(row, f"expected {expected}, got {kind}{values[row, column]:g}")
-
-
-def _is_considered(rows: MotRows) -> Bool[np.ndarray, " rows"]:
-    # Truncated before the comparison, as TrackEval does.
-    return np.asarray(np.trunc(rows.column(CONSIDER, absent=1.0)) != 0)
-
-
-def _classes(rows: MotRows) -> Float[np.ndarray, " rows"]:
-    """Class of each row; a pedestrian where the file does not say (-1, or no such column)."""
-    # The last three of MOT15's ten columns are world coordinates.
-    if rows.values.shape[1] == MAX_COLUMNS:
-        return np.full(len(rows.values), float(PEDESTRIAN))
-    classes = rows.column(CLASS, absent=float(PEDESTRIAN))
-    return np.where(classes == -1, PEDESTRIAN, classes)
-
-
-def _visibility(rows: MotRows) -> Float[np.ndarray, " rows"]:
-    """Visible share of each row; 1 where the file does not say (-1, or no such column)."""
-    if rows.values.shape[1] == MAX_COLUMNS:
-        return np.ones(len(rows.values))
-    visibility = rows.column(VISIBILITY, absent=1.0)
-    return np.where(visibility == -1, 1.0, visibility)
 
 
 def _boxes_from_zero(rows: MotRows) -> Float[np.ndarray, "rows 4"]:

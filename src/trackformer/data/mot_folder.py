@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import configparser
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
+from trackformer.data.image_folders import list_frames, size_of_first
+from trackformer.data.malformed import MalformedError, Report
 from trackformer.errors import DataError
-from trackformer.image_files import decode_image
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +16,8 @@ class SequenceFolder:
     """The images and `seqinfo.ini` of one sequence, each of which may be missing."""
 
     name: str
-    image_paths: tuple[Path, ...]
-    """In the order of the frames; empty where there are no images."""
+    image_paths: tuple[Path | None, ...]
+    """In the order of the frames; empty where there are no images, None for one left out."""
     num_frames: int
     """0 where neither images nor `seqinfo.ini` tell."""
     image_size: tuple[int, int] | None
@@ -32,29 +30,29 @@ def is_sequence_folder(path: Path) -> bool:
     return (path / "gt").is_dir() or (path / "img1").is_dir()
 
 
-def read_sequence_folder(path: Path) -> SequenceFolder:
+def read_sequence_folder(path: Path, report: Report) -> SequenceFolder:
     """Look at the images and `seqinfo.ini` of a sequence.
 
+    Reported: an image missing between others, or images not as many as `seqinfo.ini` says.
+
     Raises:
-        DataError: `seqinfo.ini` is malformed, an image is missing between others, or the images
-            are not as many as `seqinfo.ini` says.
+        DataError: `seqinfo.ini` is malformed.
     """
     info = _read_seqinfo(path / "seqinfo.ini")
-    image_paths = _list_images(path / info.get("imdir", "img1"))
+    image_paths = list_frames(path / info.get("imdir", "img1"), report)
     stated_length = _positive(info, "seqLength", path)
     if image_paths and stated_length and len(image_paths) != stated_length:
-        raise DataError(
-            f"{path}: expected {stated_length:g} images as seqinfo.ini says, got {len(image_paths)}"
-        )
+        what = f"expected {stated_length:g} images as seqinfo.ini says, got {len(image_paths)}"
+        report(MalformedError("missing-image", str(path), what))
     height, width = _positive(info, "imHeight", path), _positive(info, "imWidth", path)
     if height and width:
         image_size: tuple[int, int] | None = (int(height), int(width))
     else:
-        image_size = _size_of_image(image_paths[0]) if image_paths else None
+        image_size = size_of_first(image_paths)
     return SequenceFolder(
         name=path.resolve().name,
         image_paths=image_paths,
-        num_frames=len(image_paths) or int(stated_length or 0),
+        num_frames=max(len(image_paths), int(stated_length or 0)),
         image_size=image_size,
         frame_rate=_positive(info, "frameRate", path),
     )
@@ -86,24 +84,3 @@ def _positive(info: dict[str, str], key: str, path: Path) -> float | None:
             f"{path / 'seqinfo.ini'}: expected a positive number for {key}, got {text!r}"
         )
     return number
-
-
-def _list_images(folder: Path) -> tuple[Path, ...]:
-    if not folder.is_dir():
-        return ()
-    paths = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
-    if not all(path.stem.isdecimal() for path in paths):
-        return tuple(sorted(paths))
-    paths.sort(key=lambda path: int(path.stem))
-    # A gap would shift every later frame against its boxes without any visible error.
-    for before, after in pairwise(paths):
-        if int(after.stem) != int(before.stem) + 1:
-            raise DataError(f"{folder}: expected an image between {before.name} and {after.name}")
-    return tuple(paths)
-
-
-def _size_of_image(path: Path) -> tuple[int, int]:
-    pixels = decode_image(path)
-    if pixels is None:
-        raise DataError(f"{path}: cannot be read as an image")
-    return pixels.shape[0], pixels.shape[1]

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
-from trackformer.errors import DataError
+from trackformer.data.malformed import MalformedError, Mistake, Report, refuse
+from trackformer.data.text_files import read_text
 
 FRAME, TRACK_ID, LEFT, TOP, WIDTH, HEIGHT, CONSIDER, CLASS, VISIBILITY = range(9)
 """Columns of a ground-truth file; result files have the score in place of `CONSIDER`."""
@@ -30,62 +31,56 @@ class MotRows:
             return self.values[:, index]
         return np.full(len(self.values), absent)
 
-    def error(self, row: int, message: str) -> DataError:
+    def error(self, row: int, message: str, mistake: Mistake = "malformed") -> MalformedError:
         """An error that points at the line of a row."""
-        return DataError(f"{self.path}:{self.line_numbers[row]}: {message}")
+        return MalformedError(mistake, f"{self.path}:{self.line_numbers[row]}", message)
+
+    def where(self, is_good: Bool[np.ndarray, " rows"]) -> MotRows:
+        """Only some of the rows."""
+        return MotRows(self.path, self.values[is_good], self.line_numbers[is_good])
 
 
-def read_mot_rows(path: Path) -> MotRows:
+def read_mot_rows(path: Path, report: Report = refuse) -> MotRows:
     """Read and check a ground-truth, detection or result file.
 
     Checked for every kind: all lines have the same 6 to 10 columns of finite numbers, whole frames
-    from 1 on, whole ids, no negative sizes, and no id (but -1) twice in a frame.
+    from 1 on, whole ids, no negative sizes, and no id (but -1) twice in a frame. Other lines are
+    reported and left out.
     """
     numbers: list[list[float]] = []
     line_numbers: list[int] = []
-    for line_number, line in enumerate(_read_text(path).splitlines(), start=1):
+    text = read_text(path, "a text file of comma-separated numbers")
+    for line_number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
-        row = _parse_line(line, f"{path}:{line_number}")
-        if numbers and len(row) != len(numbers[0]):
-            raise DataError(
-                f"{path}:{line_number}: expected {len(numbers[0])} columns as in the first line, "
-                f"got {len(row)}"
-            )
+        row = _parse_line(line, len(numbers[0]) if numbers else None)
+        if isinstance(row, str):
+            report(MalformedError("malformed", f"{path}:{line_number}", row))
+            continue
         numbers.append(row)
         line_numbers.append(line_number)
     values = np.array(numbers, dtype=np.float64) if numbers else np.zeros((0, MIN_COLUMNS))
     rows = MotRows(path, values, np.array(line_numbers, dtype=np.int64))
-    _check_values(rows)
-    _check_unique_ids(rows)
-    return rows
+    return _with_unique_ids(_with_good_values(rows, report), report)
 
 
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: expected a text file of comma-separated numbers") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-
-
-def _parse_line(line: str, where: str) -> list[float]:
+def _parse_line(line: str, num_columns: int | None) -> list[float] | str:
+    """The numbers of a line, or what is wrong with it."""
     fields = line.strip().rstrip(",").split(",") if "," in line else line.split()
     if not MIN_COLUMNS <= len(fields) <= MAX_COLUMNS:
-        raise DataError(
-            f"{where}: expected {MIN_COLUMNS} to {MAX_COLUMNS} columns "
+        return (
+            f"expected {MIN_COLUMNS} to {MAX_COLUMNS} columns "
             f"(frame,id,left,top,width,height,...), got {len(fields)}"
         )
+    if num_columns is not None and len(fields) != num_columns:
+        return f"expected {num_columns} columns as in the first line, got {len(fields)}"
     try:
         return [float(field) for field in fields]
-    except ValueError as error:
-        raise DataError(f"{where}: expected numbers, got {line.strip()!r}") from error
+    except ValueError:
+        return f"expected numbers, got {line.strip()!r}"
 
 
-def _check_values(rows: MotRows) -> None:
+def _with_good_values(rows: MotRows, report: Report) -> MotRows:
     values = rows.values
     frames, ids, sizes = values[:, FRAME], values[:, TRACK_ID], values[:, WIDTH : HEIGHT + 1]
     checks = (
@@ -94,20 +89,23 @@ def _check_values(rows: MotRows) -> None:
         (ids == np.floor(ids), "a whole id"),
         ((sizes >= 0).all(1), "a width and height of at least 0"),
     )
-    for is_good, expected in checks:
-        if not is_good.all():
-            row = int(np.argmin(is_good))
+    is_good = np.ones(len(values), dtype=bool)
+    for passes, expected in checks:
+        for row in np.flatnonzero(is_good & ~passes):
             got = ",".join(f"{value:g}" for value in values[row, : HEIGHT + 1])
-            raise rows.error(row, f"expected {expected}, got {got}")
+            report(rows.error(int(row), f"expected {expected}, got {got}"))
+        is_good &= passes
+    return rows.where(is_good)
 
 
-def _check_unique_ids(rows: MotRows) -> None:
+def _with_unique_ids(rows: MotRows, report: Report) -> MotRows:
     has_id = np.flatnonzero(rows.values[:, TRACK_ID] >= 0)
     keys = rows.values[has_id][:, [FRAME, TRACK_ID]]
     _, first_rows = np.unique(keys, axis=0, return_index=True)
-    if len(first_rows) < len(keys):
-        row = int(has_id[np.setdiff1d(np.arange(len(keys)), first_rows)[0]])
+    is_good = np.ones(len(rows.values), dtype=bool)
+    for row in has_id[np.setdiff1d(np.arange(len(keys)), first_rows)]:
         frame, track_id = rows.values[row, [FRAME, TRACK_ID]].astype(int)
-        raise rows.error(
-            row, f"expected each id once in a frame, got id {track_id} again in frame {frame}"
-        )
+        what = f"expected each id once in a frame, got id {track_id} again in frame {frame}"
+        report(rows.error(int(row), what, "shared-id"))
+        is_good[row] = False
+    return rows.where(is_good)

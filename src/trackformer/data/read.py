@@ -5,14 +5,33 @@ from __future__ import annotations
 from pathlib import Path
 
 from trackformer.data.annotations import AnnotatedData
-from trackformer.data.coco import read_coco
-from trackformer.data.mot import read_mot
+from trackformer.data.format_names import FormatName
+from trackformer.data.formats import FORMATS
+from trackformer.data.malformed import Report, refuse
+from trackformer.errors import DataError
 
 
-def read_annotations(path: Path) -> AnnotatedData:
-    """Read a COCO json file, or a MOTChallenge sequence or folder of sequences.
+def read_annotations(
+    path: Path, format_name: FormatName | None = None, report: Report = refuse
+) -> AnnotatedData:
+    """Read annotated data of the given format, or of the one the path looks like.
 
     Raises:
-        DataError: See `read_coco` and `read_mot`.
+        DataError: There is nothing, nothing known, or something malformed that is not reported.
     """
-    return read_coco(path) if path.suffix == ".json" else read_mot(path)
+    return FORMATS[format_name or recognised_format(path)].read(path, report)
+
+
+def recognised_format(path: Path) -> FormatName:
+    """The first format that a path looks like.
+
+    Raises:
+        DataError: It is missing, or looks like none.
+    """
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder")
+    for name, known in FORMATS.items():
+        if known.recognises(path):
+            return name
+    looked_for = "; ".join(f"{name}: {known.looks_for}" for name, known in FORMATS.items())
+    raise DataError(f"{path}: expected annotations of a known format, found none of {looked_for}")

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 
 from trackformer.config import Settings
+from trackformer.data.format_names import FormatName
 
 Rate = Annotated[float, Field(ge=0, le=1)]
 
@@ -16,7 +17,9 @@ class SourceSettings(Settings):
     """One set of annotated videos or still images."""
 
     path: Path
-    """A MOTChallenge sequence or folder of sequences, or a COCO json file."""
+    """Annotations of any known format (see docs/data.md)."""
+    format: FormatName | None = None
+    """Read them as this format instead of the one the path looks like."""
     weight: Annotated[float, Field(gt=0)] = 1.0
     """How often clips come from here, relative to the other sources."""
 

@@ -1,6 +1,7 @@
 """Which boxes MOTChallenge counts, and what overlaps what: all that the metrics need.
 
-The rules are those of `trackeval.datasets.MotChallenge2DBox`, applied to records in memory.
+The rules are those of `trackeval.datasets.MotChallenge2DBox`, applied to records in memory; data
+with ignore regions that forgive what lies inside follow `Kitti2DBox` and `BDD100K` there.
 """
 
 from __future__ import annotations
@@ -66,6 +67,11 @@ def counted_sequence(
     if not sequence.frames:
         raise DataError(f"{sequence.name}: expected at least one frame, got none")
     result_by_frame = _checked_results(sequence, results)
+    if sequence.forgives_ignored:
+        result_by_frame = {
+            index: _unforgiven(sequence.frames[index], result)
+            for index, result in result_by_frame.items()
+        }
     counted = [
         _counted_frame(frame, result_by_frame[frame.frame_index])
         if frame.frame_index in result_by_frame
@@ -116,6 +122,22 @@ def _counted_frame(frame: AnnotatedFrame, result: ResultFrame) -> CountedFrame:
     return CountedFrame(frame.track_ids, result.track_ids[keep], iou[:num_objects, keep])
 
 
+def _unforgiven(frame: AnnotatedFrame, result: ResultFrame) -> ResultFrame:
+    """Without the results that match no object and lie more than half inside an ignore region.
+
+    The rule of `trackeval.datasets.Kitti2DBox` and `BDD100K`.
+    """
+    if not len(frame.ignore_boxes_xyxy) or not len(result.track_ids):
+        return result
+    inside = share_inside(result.boxes_xyxy, frame.ignore_boxes_xyxy).max(axis=1)
+    iou = pairwise_iou(frame.boxes_xyxy, result.boxes_xyxy)
+    is_matched = _matches_distractor(iou, np.ones(len(frame.boxes_xyxy), dtype=bool))
+    keep = is_matched | (inside <= MATCHING_IOU + EPSILON)
+    return ResultFrame(
+        result.frame_index, result.track_ids[keep], result.boxes_xyxy[keep], result.scores[keep]
+    )
+
+
 def _frame_without_results(frame: AnnotatedFrame) -> CountedFrame:
     none = np.zeros(0, dtype=np.int64)
     return CountedFrame(frame.track_ids, none, np.zeros((len(frame.track_ids), 0)))
@@ -131,6 +153,19 @@ def _matches_distractor(
     matches = np.zeros(iou.shape[1], dtype=bool)
     matches[columns[is_matched]] = is_distractor[rows[is_matched]]
     return matches
+
+
+def share_inside(
+    boxes: Float[np.ndarray, "A 4"], regions: Float[np.ndarray, "R 4"]
+) -> Float[np.ndarray, "A R"]:
+    """Share of each xyxy box that lies in each region, [0, 1]; 0 for boxes without area."""
+    low = np.maximum(boxes[:, None, :2], regions[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], regions[None, :, 2:])
+    common = np.maximum(high - low, 0).prod(-1)
+    area = (boxes[:, 2:] - boxes[:, :2]).prod(-1)[:, None]
+    share = np.zeros(common.shape)
+    np.divide(common, area, out=share, where=np.broadcast_to(area > 0, common.shape))
+    return share
 
 
 def pairwise_iou(

@@ -11,7 +11,8 @@ from typing import Final
 from rich.table import Table
 
 from trackformer.data.annotations import AnnotatedData
-from trackformer.data.mot import CLASS_NAMES, read_mot, read_mot_ground_truth, read_mot_results
+from trackformer.data.mot import CLASS_NAMES, read_mot_ground_truth, read_mot_results
+from trackformer.data.read import read_annotations
 from trackformer.errors import DataError
 from trackformer.evaluation.tracking_metrics import EvaluationTable, evaluate_tracking
 from trackformer.evaluation.tracking_scores import TrackingScores
@@ -48,19 +49,19 @@ RESULT_FILE: Final = "tracks.txt"
 
 
 def evaluate_folders(ground_truth: Path, results: Path) -> EvaluationTable:
-    """Score result files against annotations in the MOTChallenge format.
+    """Score result files against annotated videos.
 
     Args:
-        ground_truth: A folder of sequences, one sequence folder, or a ground-truth file.
+        ground_truth: Annotations of any known format, or a MOTChallenge ground-truth file alone.
         results: A folder with `NAME.txt` or `NAME/tracks.txt` for each sequence NAME. For a single
             sequence also its result file, or the folder of its `tracks.txt`.
 
     Raises:
         DataError: A sequence has no results, or a file cannot be used.
     """
-    if ground_truth.is_file():
+    if ground_truth.suffix == ".txt":
         return _evaluate_file(ground_truth, results)
-    data = read_mot(ground_truth)
+    data = read_annotations(ground_truth)
     is_only = len(data.sequences) == 1
     files = {
         sequence.name: _result_file(results, sequence.name, is_only=is_only)

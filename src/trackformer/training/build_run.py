@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from trackformer.checkpoints.classes import with_classes
 from trackformer.checkpoints.load import load_model
 from trackformer.data.annotations import AnnotatedData
+from trackformer.data.class_lists import with_classes_of
 from trackformer.data.clips import BatchShare, ClipDataset
 from trackformer.data.read import read_annotations
 from trackformer.errors import ConfigError
@@ -105,7 +106,8 @@ def build_run(settings: TrainingSettings) -> Run:
     prepared, optimizer = accelerator.prepare(trainer, optimizer)
     validation = None
     if settings.validation is not None:
-        validation = read_annotations(settings.validation.path)
+        given = read_annotations(settings.validation.path, settings.validation.format)
+        validation = with_classes_of(given, settings.class_names)
     return Run(settings, accelerator, model, averaged, prepared, optimizer, schedule, validation)
 
 
@@ -163,14 +165,23 @@ def check_model_is_named(settings: TrainingSettings) -> None:
         raise ConfigError(f"expected exactly one of the settings model and initial, got {got}")
 
 
-def check_classes(sources: list[tuple[AnnotatedData, float]], settings: TrainingSettings) -> None:
-    """Refuse data with other classes than those to train."""
-    for (data, _), source in zip(sources, settings.sources, strict=True):
-        if data.class_names != settings.class_names:
+def read_sources(settings: TrainingSettings) -> list[tuple[AnnotatedData, float]]:
+    """The training data with their weights, all labels counted in the classes to train.
+
+    Raises:
+        ConfigError: Data have a class that is not to be trained.
+        DataError: Data cannot be read.
+    """
+    sources = []
+    for source in settings.sources:
+        data = read_annotations(source.path, source.format)
+        if not set(data.class_names) <= set(settings.class_names):
             raise ConfigError(
                 f"{source.path}: has classes {', '.join(data.class_names)}; "
                 f"class_names are {', '.join(settings.class_names)}"
             )
+        sources.append((with_classes_of(data, settings.class_names), source.weight))
+    return sources
 
 
 def _quiet_worker(_index: int) -> None:

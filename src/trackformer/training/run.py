@@ -15,7 +15,6 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from trackformer.checkpoints.model_files import save_model
-from trackformer.data.read import read_annotations
 from trackformer.errors import CheckpointError, ConfigError, DataError
 from trackformer.evaluation.model_scores import evaluate_model
 from trackformer.evaluation.report import scores_by_published_name
@@ -24,8 +23,8 @@ from trackformer.training.build_run import (
     Run,
     build_loader,
     build_run,
-    check_classes,
     check_model_is_named,
+    read_sources,
 )
 from trackformer.training.look import Look
 from trackformer.training.observation import ObservedFrame
@@ -47,8 +46,7 @@ def train(settings: TrainingSettings, *, resume: bool = False) -> Path:
     """
     _refuse_to_overwrite(settings.output, resume=resume)
     check_model_is_named(settings)
-    sources = [(read_annotations(source.path), source.weight) for source in settings.sources]
-    check_classes(sources, settings)
+    sources = read_sources(settings)
     run = build_run(settings)
     if resume:
         _restore(run, load_state(settings.output / "last.pt"))

@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from trackformer.config import Settings
+from trackformer.data.format_names import FormatName
 from trackformer.data.settings import ClipSettings, SourceSettings
 from trackformer.input_settings import InputSettings
 from trackformer.models.settings import ModelSettings
@@ -132,7 +133,9 @@ class ValidationSettings(Settings):
     """The data on which checkpoints are compared while training."""
 
     path: Path
-    """A MOTChallenge sequence or folder of sequences."""
+    """Annotated videos of any known format (see docs/data.md)."""
+    format: FormatName | None = None
+    """Read them as this format instead of the one the path looks like."""
     every: PositiveInt = 500
     """Optimizer steps between two evaluations."""
     metric: Literal["HOTA", "MOTA", "IDF1", "DetA", "AssA"] = "HOTA"

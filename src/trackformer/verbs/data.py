@@ -6,8 +6,10 @@ import argparse
 from types import ModuleType
 from typing import Final
 
+from trackformer.verbs import data_convert
+
 SUMMARY: Final = "Convert, check and make annotated data."
-SUB_VERBS: Final[tuple[ModuleType, ...]] = ()
+SUB_VERBS: Final[tuple[ModuleType, ...]] = (data_convert,)
 """One file each, `data_NAME.py`, with the same three parts as a verb's."""
 
 

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="DIR",
         required=True,
-        help="MOTChallenge: a folder of sequences, one sequence, or one gt.txt",
+        help="annotated videos of any known format (docs/data.md), or one gt.txt",
     )
     scored = parser.add_mutually_exclusive_group(required=True)
     scored.add_argument(

@@ -1,0 +1,169 @@
+"""Annotated data written in another format, with their images."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import yaml
+
+from trackformer.data.annotations import AnnotatedData
+from trackformer.data.format_names import FormatName
+from trackformer.data.formats import FORMATS, Format
+from trackformer.data.read import read_annotations
+from trackformer.data.traits import traits_of
+from trackformer.errors import DataError
+
+ImageMode: TypeAlias = Literal["link", "copy", "none"]
+RECORD_NAME = "conversion.yaml"
+"""Marks a folder as one that a conversion made, and so may replace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What was written."""
+
+    num_sequences: int
+    num_frames: int
+    num_boxes: int
+    not_held: tuple[str, ...]
+    """What the data say and the format has no room for."""
+
+
+def convert_annotations(
+    source: Path,
+    destination: Path,
+    to: FormatName,
+    *,
+    source_format: FormatName | None = None,
+    images: ImageMode = "link",
+    overwrite: bool = False,
+) -> Conversion:
+    """Read any known format and write a folder of another.
+
+    Raises:
+        DataError: See `read_annotations` and `write_annotations`.
+    """
+    _check_destination(destination, overwrite=overwrite)
+    if source.resolve().is_relative_to(destination.resolve()):
+        raise DataError(f"{destination}: expected a folder that does not hold the source {source}")
+    data = read_annotations(source, source_format)
+    return write_annotations(data, destination, to, images=images, overwrite=overwrite)
+
+
+def write_annotations(
+    data: AnnotatedData,
+    destination: Path,
+    to: FormatName,
+    *,
+    images: ImageMode = "link",
+    overwrite: bool = False,
+) -> Conversion:
+    """Write a folder, complete or not at all.
+
+    Args:
+        data: What to write.
+        destination: The folder.
+        to: Its format.
+        images: link: the same files under a second name (a hard link), copied where the two places
+            are on different disks; copy; none: annotations only.
+        overwrite: Replace a folder that an earlier conversion made.
+
+    Raises:
+        DataError: The folder exists, two images would get one name, the format needs image sizes
+            that nobody knows, or a file cannot be written.
+    """
+    _check_destination(destination, overwrite=overwrite)
+    known = FORMATS[to]
+    partial = destination.with_name(f".{destination.name}.{os.getpid()}.partial")
+    try:
+        partial.mkdir(parents=True)
+        known.write(data, partial)
+        for image, place in _image_places(data, known):
+            if image is not None and images != "none":
+                _place_image(image, partial / place, images)
+        conversion = _described(data, known)
+        _write_record(partial / RECORD_NAME, to, conversion)
+        _take_place(partial, destination)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DataError(f"{error.filename or destination}: cannot be written: {reason}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return conversion
+
+
+def _check_destination(destination: Path, *, overwrite: bool) -> None:
+    if not destination.exists():
+        return
+    if not overwrite:
+        raise DataError(f"{destination}: exists; give another name, or overwrite it")
+    if not (destination / RECORD_NAME).is_file():
+        raise DataError(
+            f"{destination}: expected a folder that an earlier conversion made, with "
+            f"{RECORD_NAME}; only such a folder is overwritten"
+        )
+
+
+def _image_places(data: AnnotatedData, known: Format) -> Iterator[tuple[Path | None, str]]:
+    """Image and place of every frame; refuses two frames in one place."""
+    taken: dict[str, str] = {}
+    for sequence in data.sequences:
+        for frame in sequence.frames:
+            place = known.image_place(sequence, frame)
+            # What belongs to an image is named after it, whatever its suffix.
+            other = taken.setdefault(place.rpartition(".")[0], sequence.name)
+            if other != sequence.name:
+                raise DataError(f"{sequence.name}: expected a name unlike that of {other}: {place}")
+            yield frame.image_path, place
+
+
+def _place_image(image: Path, place: Path, images: ImageMode) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if images == "link":
+        try:
+            # The file itself, so that a link of the source does not tie us to its place.
+            place.hardlink_to(image.resolve())
+        except OSError:
+            shutil.copyfile(image, place)
+    else:
+        shutil.copyfile(image, place)
+
+
+def _described(data: AnnotatedData, known: Format) -> Conversion:
+    frames = [frame for sequence in data.sequences for frame in sequence.frames]
+    traits = traits_of(data)
+    lost = (traits - known.holds) | (traits & known.also_loses(data))
+    return Conversion(
+        num_sequences=len(data.sequences),
+        num_frames=len(frames),
+        num_boxes=sum(len(frame.boxes_xyxy) for frame in frames),
+        not_held=tuple(
+            f"{trait} ({known.remarks[trait]})" if trait in known.remarks else trait
+            for trait in sorted(lost)
+        ),
+    )
+
+
+def _write_record(path: Path, to: FormatName, conversion: Conversion) -> None:
+    content = {
+        "format": to,
+        "sequences": conversion.num_sequences,
+        "frames": conversion.num_frames,
+        "boxes": conversion.num_boxes,
+        "not_held": list(conversion.not_held),
+    }
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+
+def _take_place(partial: Path, destination: Path) -> None:
+    """Put a finished folder where an older one may be."""
+    old = destination.with_name(f"{partial.name}.old")
+    if destination.exists():
+        destination.rename(old)
+    partial.rename(destination)
+    shutil.rmtree(old, ignore_errors=True)

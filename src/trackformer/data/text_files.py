@@ -1,0 +1,37 @@
+"""Annotation files as text, lines or json, or one clear error."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from trackformer.errors import DataError
+
+
+def read_text(path: Path, expected: str) -> str:
+    """The text of a file; `expected` says what it should have been, for the message.
+
+    Raises:
+        DataError: It is missing, unreadable or no text.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: expected {expected}") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def read_json(path: Path) -> Any:
+    """The content of a json file.
+
+    Raises:
+        DataError: It is missing, unreadable or malformed.
+    """
+    try:
+        return json.loads(read_text(path, "a json file"))
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: expected a json file: {error}") from error
