@@ -36,8 +36,10 @@ def input_size(image_size: tuple[int, int], settings: InputSettings) -> tuple[in
     )
 
 
-def resize(pixels: UInt8[np.ndarray, "_ _ 3"], size: tuple[int, int]) -> UInt8[np.ndarray, "_ _ 3"]:
-    """Resize HWC pixels to (height, width); averages when shrinking, so that nothing aliases."""
+def resize(
+    pixels: UInt8[np.ndarray, "_ _ *channels"], size: tuple[int, int]
+) -> UInt8[np.ndarray, "_ _ *channels"]:
+    """Resize pixels to (height, width); averages when shrinking, so that nothing aliases."""
     height, width = size
     if pixels.shape[:2] == size:
         return pixels

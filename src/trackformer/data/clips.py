@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
 from trackformer.data.crop_paths import CropPath, draw_still_path, draw_video_path
 from trackformer.data.frame_sampling import FrameSampler
+from trackformer.data.outlines import with_outlines
 from trackformer.data.settings import ClipSettings
 from trackformer.data.transforms import ColourChange, Crop, crop_boxes, crop_image, recolour
 from trackformer.errors import DataError
@@ -63,6 +64,7 @@ class ClipDataset(Dataset[Clip]):
         seed: Of all random draws.
         num_batches: Length of the data set.
         share: This process' part of every step.
+        with_masks: Targets also have the outlines of the objects, which takes time to decode.
     """
 
     def __init__(  # noqa: PLR0913 - what to draw, how, from which seed, for which process
@@ -74,6 +76,8 @@ class ClipDataset(Dataset[Clip]):
         seed: int,
         num_batches: int,
         share: BatchShare = BatchShare(),
+        *,
+        with_masks: bool = False,
     ) -> None:
         self._sampler = FrameSampler(sources, settings.repeat_threshold)
         self._batch_size = batch_size
@@ -82,6 +86,7 @@ class ClipDataset(Dataset[Clip]):
         self._seed = seed
         self._num_batches = num_batches
         self._share = share
+        self._with_masks = with_masks
 
     def __len__(self) -> int:
         return self._num_batches
@@ -118,7 +123,11 @@ class ClipDataset(Dataset[Clip]):
             pixels = first if reuse else _pixels_of(frame)
             shown = recolour(crop_image(pixels, crop, settings.canvas), plan.colours)
             images.append(normalise(shown, self._input))
-            targets.append(target_of(frame, crop, settings.min_visibility))
+            target = target_of(frame, crop, settings.min_visibility)
+            if self._with_masks:
+                size = pixels.shape[0], pixels.shape[1]
+                target = with_outlines(target, frame, size, crop, settings.canvas)
+            targets.append(target)
         return ClipSample(tuple(images), tuple(targets))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 from trackformer.preprocessing import resize
 
@@ -42,14 +42,14 @@ def whole_frame_crop(image_size: tuple[int, int], canvas: tuple[int, int]) -> Cr
 
 
 def crop_image(
-    pixels: UInt8[np.ndarray, "_ _ 3"], crop: Crop, canvas: tuple[int, int]
-) -> UInt8[np.ndarray, "H W 3"]:
+    pixels: UInt8[np.ndarray, "_ _ *channels"], crop: Crop, canvas: tuple[int, int]
+) -> UInt8[np.ndarray, "H W *channels"]:
     """What `crop` shows, at the size of `canvas`; black where there is no image."""
     height, width = pixels.shape[:2]
     left, top = max(0, round(crop.left)), max(0, round(crop.top))
     right = min(width, round(crop.left + crop.width))
     bottom = min(height, round(crop.top + crop.height))
-    shown = np.zeros((*canvas, 3), dtype=np.uint8)
+    shown = np.zeros((*canvas, *pixels.shape[2:]), dtype=np.uint8)
     if right <= left or bottom <= top:
         return shown
     to_canvas = np.array([canvas[1] / crop.width, canvas[0] / crop.height])
@@ -59,6 +59,13 @@ def crop_image(
         piece = resize(pixels[top:bottom, left:right], (high[1] - low[1], high[0] - low[0]))
         shown[low[1] : high[1], low[0] : high[0]] = piece
     return np.ascontiguousarray(shown[:, ::-1]) if crop.is_mirrored else shown
+
+
+def crop_mask(
+    mask: Bool[np.ndarray, "_ _"], crop: Crop, canvas: tuple[int, int]
+) -> Bool[np.ndarray, "H W"]:
+    """Which pixels of the canvas show the object to more than a half."""
+    return crop_image(mask.astype(np.uint8) * 255, crop, canvas) > 127
 
 
 def crop_boxes(boxes_xyxy: Float[np.ndarray, "G 4"], crop: Crop) -> Float[np.ndarray, "G 4"]:

@@ -147,6 +147,7 @@ def build_loader(sources: list[tuple[AnnotatedData, float]], run: Run) -> DataLo
         settings.seed,
         settings.optimizer.steps,
         BatchShare(run.accelerator.process_index, run.accelerator.num_processes),
+        with_masks=run.model.predicts_masks,
     )
     return DataLoader(
         Subset(batches, range(run.step, settings.optimizer.steps)),
