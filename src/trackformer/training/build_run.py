@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import signal
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs
+from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset, Subset
@@ -80,7 +81,11 @@ def build_run(settings: TrainingSettings) -> Run:
     accelerator = Accelerator(
         mixed_precision=settings.precision,
         # A batch without any track query leaves the carry projection unused.
-        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+        kwargs_handlers=[
+            DistributedDataParallelKwargs(find_unused_parameters=True),
+            # The main process validates alone, and the others wait.
+            InitProcessGroupKwargs(timeout=timedelta(hours=6)),
+        ],
     )
     torch.manual_seed(settings.seed)
     model = _initial_model(settings).train().to(accelerator.device)
@@ -157,6 +162,12 @@ def build_loader(sources: list[tuple[AnnotatedData, float]], run: Run) -> DataLo
         prefetch_factor=2 if settings.workers else None,
         worker_init_fn=_quiet_worker,
     )
+
+
+def leave_other_processes() -> None:
+    """Say goodbye where several processes trained together; at the end of the program."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def check_model_is_named(settings: TrainingSettings) -> None:

@@ -23,6 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume", action="store_true", help="go on from last.pt in the run's output folder"
     )
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        metavar="N",
+        help="run N times, with seed, seed + 1, ..., into sub-folders, and report the spread",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -31,7 +37,20 @@ def run(options: argparse.Namespace) -> int:
     from trackformer.training.settings import TrainingSettings
 
     settings = read_settings(TrainingSettings, options.config, options.overrides)
-    from trackformer.training.run import train
+    from trackformer.training.build_run import leave_other_processes
 
-    train(settings, resume=options.resume)
+    if options.seeds is None:
+        from trackformer.training.run import train
+
+        train(settings, resume=options.resume)
+    else:
+        from accelerate import PartialState
+
+        from trackformer.training.seeds import spread_table, train_seeds
+        from trackformer.verbs.printing import print_whole
+
+        spread = train_seeds(settings, options.seeds, resume=options.resume)
+        if PartialState().is_main_process:
+            print_whole(spread_table(spread))
+    leave_other_processes()
     return 0
