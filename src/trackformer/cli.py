@@ -14,7 +14,18 @@ from collections.abc import Sequence
 from typing import Final
 
 from trackformer.errors import ConfigError, TrackFormerError
-from trackformer.verbs import convert, data, demo, detect, evaluate, info, track, train, tune
+from trackformer.verbs import (
+    benchmark,
+    convert,
+    data,
+    demo,
+    detect,
+    evaluate,
+    info,
+    track,
+    train,
+    tune,
+)
 
 BAD_INPUT: Final = 2
 """Exit code where nothing could be done with what was given; argparse's own, too."""
@@ -82,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     verbs = parser.add_subparsers(dest="verb", title="verbs", metavar="VERB")
-    for module in (track, detect, train, evaluate, tune, data, convert, demo, info):
+    for module in (track, detect, train, evaluate, tune, benchmark, data, convert, demo, info):
         name = module.__name__.rpartition(".")[2]
         verb = verbs.add_parser(
             name, help=module.SUMMARY, description=module.SUMMARY, allow_abbrev=False

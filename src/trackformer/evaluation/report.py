@@ -13,6 +13,7 @@ from rich.table import Table
 from trackformer.data.annotations import AnnotatedData
 from trackformer.data.mot import CLASS_NAMES, read_mot_ground_truth, read_mot_results
 from trackformer.data.read import read_annotations
+from trackformer.data.results import ResultFrame
 from trackformer.errors import DataError
 from trackformer.evaluation.tracking_metrics import EvaluationTable, evaluate_tracking
 from trackformer.evaluation.tracking_scores import TrackingScores
@@ -62,12 +63,21 @@ def evaluate_folders(ground_truth: Path, results: Path) -> EvaluationTable:
     if ground_truth.suffix == ".txt":
         return _evaluate_file(ground_truth, results)
     data = read_annotations(ground_truth)
+    return evaluate_tracking(data, read_results(data, results))
+
+
+def read_results(data: AnnotatedData, results: Path) -> dict[str, tuple[ResultFrame, ...]]:
+    """The result files of all sequences, by name (see `evaluate_folders`).
+
+    Raises:
+        DataError: A sequence has no results, or a file cannot be used.
+    """
     is_only = len(data.sequences) == 1
     files = {
         sequence.name: _result_file(results, sequence.name, is_only=is_only)
         for sequence in data.sequences
     }
-    return evaluate_tracking(data, {name: read_mot_results(path) for name, path in files.items()})
+    return {name: read_mot_results(path) for name, path in files.items()}
 
 
 def scores_by_published_name(scores: TrackingScores) -> dict[str, float | int]:

@@ -19,7 +19,14 @@ from trackformer.preprocessing import input_size, normalise, resize
 from trackformer.tracking.lifecycle import advance
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
 from trackformer.tracking.tracks import Tracks, as_track_queries, no_tracks
-from trackformer.types import Detections, FrameFeatures, Images, TrackedObjects, predictions_of
+from trackformer.types import (
+    Detections,
+    FrameFeatures,
+    Images,
+    ModelOutput,
+    TrackedObjects,
+    predictions_of,
+)
 
 FrameLike = Shaped[np.ndarray, "..."] | Shaped[Tensor, "..."]
 """Height x width x 3, uint8, RGB; `as_pixels` says so to whoever passes something else."""
@@ -116,23 +123,37 @@ class ObjectDetector:
         device = next(self.model.parameters()).device
         with torch.inference_mode():
             output = self.model(prepare(self.model, pixels, device))
-            found = best_pairs(output) if self.settings.every_class else predictions_of(output)
-            height, width = pixels.shape[:2]
-            boxes = to_pixels_xyxy(found.boxes, (height, width))
-            is_real = torch.isfinite(boxes).all(-1) & (boxes[:, 2:] > boxes[:, :2]).all(-1)
-            rows = torch.nonzero(is_real & (found.scores > self.settings.min_score))[:, 0]
-            rows = rows[found.scores[rows].sort(descending=True, stable=True).indices]
-            if self.settings.nms_iou is not None:
-                rows = rows[
-                    non_maximum_suppression(boxes[rows], found.scores[rows], self.settings.nms_iou)
-                ]
-        return Detections(
-            boxes_xyxy=boxes[rows].cpu(),
-            scores=found.scores[rows].cpu(),
-            labels=found.labels[rows].cpu(),
-            frame_index=frame_index,
-            class_names=self.model.settings.class_names,
-        )
+            return detections_of(
+                output,
+                (pixels.shape[0], pixels.shape[1]),
+                self.settings,
+                frame_index,
+                self.model.settings.class_names,
+            )
+
+
+def detections_of(
+    output: ModelOutput,
+    image_size: tuple[int, int],
+    settings: DetectSettings,
+    frame_index: int,
+    class_names: tuple[str, ...],
+) -> Detections:
+    """The objects of one frame, best first, in its pixels, on the CPU."""
+    found = best_pairs(output) if settings.every_class else predictions_of(output)
+    boxes = to_pixels_xyxy(found.boxes, image_size)
+    is_real = torch.isfinite(boxes).all(-1) & (boxes[:, 2:] > boxes[:, :2]).all(-1)
+    rows = torch.nonzero(is_real & (found.scores > settings.min_score))[:, 0]
+    rows = rows[found.scores[rows].sort(descending=True, stable=True).indices]
+    if settings.nms_iou is not None:
+        rows = rows[non_maximum_suppression(boxes[rows], found.scores[rows], settings.nms_iou)]
+    return Detections(
+        boxes_xyxy=boxes[rows].cpu(),
+        scores=found.scores[rows].cpu(),
+        labels=found.labels[rows].cpu(),
+        frame_index=frame_index,
+        class_names=class_names,
+    )
 
 
 def as_pixels(frame: FrameLike) -> UInt8[np.ndarray, "H W 3"]:
