@@ -60,6 +60,17 @@ def test_the_three_files_of_a_tracked_video_agree(
     assert run.broken_off is None
 
 
+def test_as_published_boxes_in_the_file_are_a_pixel_larger(
+    eager_model: TrackFormer, make_clip: Callable[..., Path], tmp_path: Path
+):
+    settings = TrackerSettings(**eager_model.settings.tracker, compatibility="reference")
+    run = track_video(eager_model, make_clip(2), tmp_path / "out", settings, write_video=False)
+    first, frame = records_in(run.files[1])[0]["objects"], read_mot_results(run.files[0])[0]
+    found = np.array([entry["box_xyxy"] for entry in first])
+    assert np.allclose(frame.boxes_xyxy - found, [0, 0, 1, 1], atol=0.002)
+    assert set(frame.scores) == {-1}
+
+
 def test_detections_have_no_identities(
     eager_model: TrackFormer, make_clip: Callable[..., Path], tmp_path: Path
 ):

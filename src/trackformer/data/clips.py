@@ -13,8 +13,16 @@ from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, Annotate
 from trackformer.data.crop_paths import CropPath, draw_still_path, draw_video_path
 from trackformer.data.frame_sampling import FrameSampler
 from trackformer.data.outlines import with_outlines
+from trackformer.data.published_targets import FrameInClip, target_as_published
 from trackformer.data.settings import ClipSettings
-from trackformer.data.transforms import ColourChange, Crop, crop_boxes, crop_image, recolour
+from trackformer.data.transforms import (
+    ColourChange,
+    Crop,
+    crop_boxes,
+    crop_image,
+    cut_at_borders,
+    recolour,
+)
 from trackformer.errors import DataError
 from trackformer.image_files import read_image
 from trackformer.input_settings import InputSettings
@@ -123,12 +131,23 @@ class ClipDataset(Dataset[Clip]):
             pixels = first if reuse else _pixels_of(frame)
             shown = recolour(crop_image(pixels, crop, settings.canvas), plan.colours)
             images.append(normalise(shown, self._input))
-            target = target_of(frame, crop, settings.min_visibility)
-            if self._with_masks:
-                size = pixels.shape[0], pixels.shape[1]
-                target = with_outlines(target, frame, size, crop, settings.canvas)
-            targets.append(target)
+            place = FrameInClip(
+                image_size=(pixels.shape[0], pixels.shape[1]),
+                is_video=plan.is_video,
+                is_last=position == len(crops) - 1,
+            )
+            targets.append(self._target(frame, crop, place))
         return ClipSample(tuple(images), tuple(targets))
+
+    def _target(self, frame: AnnotatedFrame, crop: Crop, place: FrameInClip) -> Target:
+        settings = self._settings
+        if settings.compatibility == "reference":
+            target = target_as_published(frame, crop, settings, place)
+        else:
+            target = target_of(frame, crop, settings.min_visibility, clips=settings.clip_boxes)
+        if self._with_masks:
+            target = with_outlines(target, frame, place.image_size, crop, settings.canvas)
+        return target
 
 
 def collate(samples: Sequence[ClipSample]) -> Clip:
@@ -145,16 +164,19 @@ def collate(samples: Sequence[ClipSample]) -> Clip:
     )
 
 
-def target_of(frame: AnnotatedFrame, crop: Crop, min_visibility: float) -> Target:
+def target_of(
+    frame: AnnotatedFrame, crop: Crop, min_visibility: float, *, clips: bool = False
+) -> Target:
     """The objects that a crop shows; those hardly visible in it become ignore regions.
 
     Visibility is what the data say times the share of the box inside the crop. An object whose
     centre lies outside cannot be asked for: the networks' box centres end at the image border.
+    Where boxes are cut at the border (`clips`), their centres lie inside.
     """
     boxes = crop_boxes(frame.boxes_xyxy, crop)
-    low = np.clip(boxes[:, :2] - boxes[:, 2:] / 2, 0, 1)
-    high = np.clip(boxes[:, :2] + boxes[:, 2:] / 2, 0, 1)
-    share_inside = (high - low).prod(1) / np.maximum(boxes[:, 2:].prod(1), 1e-12)
+    inside = cut_at_borders(boxes)
+    share_inside = inside[:, 2:].prod(1) / np.maximum(boxes[:, 2:].prod(1), 1e-12)
+    boxes = inside if clips else boxes
     visibility = frame.visibility * share_inside
     is_centred = ((boxes[:, :2] > 0) & (boxes[:, :2] < 1)).all(1)
     keep = is_centred & (visibility >= min_visibility)

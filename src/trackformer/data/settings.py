@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 
@@ -54,6 +54,11 @@ class ClipSettings(Settings):
     min_visibility: Rate = 0.05
     """Objects seen less than this are gone for their track query, and no loss for object queries
     that see them."""
+    clip_boxes: bool = False
+    """Cut boxes at the borders of the crop: a model then says how much of an object it sees."""
+    compatibility: Literal["none", "reference"] = "none"
+    """reference: ask for the objects that the published TrackFormer asks for, defects included (see
+    docs/compatibility.md)."""
 
     @model_validator(mode="after")
     def _ordered(self) -> ClipSettings:

@@ -81,6 +81,13 @@ def crop_boxes(boxes_xyxy: Float[np.ndarray, "G 4"], crop: Crop) -> Float[np.nda
     return np.concatenate([(low + high) / 2, high - low], axis=1)
 
 
+def cut_at_borders(boxes: Float[np.ndarray, "G 4"]) -> Float[np.ndarray, "G 4"]:
+    """Relative cxcywh boxes without what lies outside the crop; empty where nothing is left."""
+    low = np.clip(boxes[:, :2] - boxes[:, 2:] / 2, 0, 1)
+    high = np.clip(boxes[:, :2] + boxes[:, 2:] / 2, 0, 1)
+    return np.concatenate([(low + high) / 2, high - low], axis=1)
+
+
 def recolour(
     pixels: UInt8[np.ndarray, "H W 3"], change: ColourChange
 ) -> UInt8[np.ndarray, "H W 3"]:

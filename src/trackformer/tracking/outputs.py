@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from trackformer.data.mot import MotResultsWriter
+from trackformer.data.published_results import written_as_published
 from trackformer.data.results import result_of, result_of_detections
 from trackformer.errors import DataError
 from trackformer.tracking.output_files import OutputFiles
@@ -26,6 +27,7 @@ class ResultsWriter:
     _lines: BinaryIO
     _video: VideoWriter | None
     _drawer: TrackDrawer
+    _as_published: bool
 
     def append(self, frame: Frame, found: TrackedObjects | Detections) -> None:
         """Write what was found in the next frame.
@@ -38,7 +40,7 @@ class ResultsWriter:
         else:
             result = result_of_detections(found)
         try:
-            self._rows.append(result)
+            self._rows.append(written_as_published(result) if self._as_published else result)
             self._lines.write((json.dumps(as_record(frame, found)) + "\n").encode())
         except OSError as error:
             raise DataError(f"results cannot be written: {error.strerror}") from error
@@ -48,9 +50,15 @@ class ResultsWriter:
 
 @contextmanager
 def open_outputs(
-    files: OutputFiles, source: FrameSource, class_names: tuple[str, ...]
+    files: OutputFiles,
+    source: FrameSource,
+    class_names: tuple[str, ...],
+    *,
+    as_published: bool = False,
 ) -> Iterator[ResultsWriter]:
     """Files that are valid whenever the statement ends: by an exception, Ctrl-C, or the end.
+
+    `as_published`: boxes in the MOTChallenge file are off by the pixel of the published code.
 
     Raises:
         DataError: A file cannot be written.
@@ -65,7 +73,7 @@ def open_outputs(
         video = None
         if files.video is not None:
             video = stack.enter_context(VideoWriter(files.video, source.frame_rate))
-        yield ResultsWriter(rows, lines, video, TrackDrawer(class_names))
+        yield ResultsWriter(rows, lines, video, TrackDrawer(class_names), as_published)
 
 
 def as_record(frame: Frame, found: TrackedObjects | Detections) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from trackformer.boxes import area, pairwise_iou
 from trackformer.data.mot import read_mot_results
+from trackformer.data.published_results import read_as_published
 from trackformer.tracking.settings import TrackerSettings
 
 MIN_IOU: Final = 0.5
@@ -31,8 +32,7 @@ class PublicDetections:
         """The boxes of one frame, left top right bottom."""
         boxes: Float[np.ndarray, "_ 4"] = self.boxes_xyxy.get(frame_index, np.zeros((0, 4)))
         if settings.compatibility == "reference":
-            # The published reader takes the last pixel inside for the right and bottom side.
-            boxes = boxes - np.array([0.0, 0.0, 1.0, 1.0])
+            boxes = read_as_published(boxes)
         return boxes
 
 

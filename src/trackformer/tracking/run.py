@@ -82,6 +82,7 @@ def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a
             lambda frame: tracker.update(
                 frame.pixels, _public_boxes(public_detections, frame, tracker.settings)
             ),
+            as_published=tracker.settings.compatibility == "reference",
         )
 
 
@@ -120,6 +121,8 @@ def _run(
     source: FrameSource,
     files: OutputFiles,
     find: Callable[[Frame], TrackedObjects | Detections],
+    *,
+    as_published: bool = False,
 ) -> VideoRun:
     reading = _Reading(source)
     # Before the files are opened: a video without any frame leaves those of an earlier run alone.
@@ -128,7 +131,9 @@ def _run(
     num_objects = 0
     start = time.monotonic()
     with (
-        open_outputs(files, source, model.settings.class_names) as writer,
+        open_outputs(
+            files, source, model.settings.class_names, as_published=as_published
+        ) as writer,
         progress_bar() as progress,
     ):
         task = progress.add_task(files.rows.stem, total=source.num_frames)
