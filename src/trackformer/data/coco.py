@@ -42,10 +42,10 @@ def read_coco(
     Raises:
         DataError: The file is not COCO's.
     """
-    content = _read_content(path)
+    content = read_coco_json(path)
     try:
         if image_folder is None:
-            image_folder = _image_folder(path, content["images"])
+            image_folder = coco_image_folder(path, content["images"])
         categories = sorted(content["categories"], key=lambda category: category["id"])
         label_of = {category["id"]: label for label, category in enumerate(categories)}
         annotations = _annotations_by_image(content, label_of, path, report)
@@ -170,7 +170,12 @@ def _is_ignored(annotation: Record) -> bool:
     return bool(annotation.get("iscrowd", 0) or annotation.get("ignore", 0))
 
 
-def _read_content(path: Path) -> Record:
+def read_coco_json(path: Path) -> Record:
+    """The content of a COCO file: images, annotations and categories.
+
+    Raises:
+        DataError: It is missing, unreadable, malformed, or lacks one of the three.
+    """
     content = read_json(path)
     missing = [key for key in PARTS if not isinstance(content, dict) or key not in content]
     if missing:
@@ -179,7 +184,8 @@ def _read_content(path: Path) -> Record:
     return result
 
 
-def _image_folder(path: Path, images: Sequence[Record]) -> Path:
+def coco_image_folder(path: Path, images: Sequence[Record]) -> Path:
+    """Where the images of a COCO file lie, if nobody says so (see `read_coco`)."""
     beside = path.parent
     named = [beside.parent / path.stem.rpartition("_")[2], beside.parent / path.stem]
     candidates = [beside / "images", *named, beside.parent / "images", beside]

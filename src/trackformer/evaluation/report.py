@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rich.table import Table
 
@@ -99,18 +99,27 @@ def score_table(table: EvaluationTable) -> Table:
 
 
 def write_json(table: EvaluationTable, path: Path) -> None:
-    """Store the scores: those of all sequences at the top, each one's under `sequences`.
-
-    The file appears complete or not at all.
-    """
+    """Store the scores: those of all sequences at the top, each one's under `sequences`."""
     content = {
         **scores_by_published_name(table.combined),
         "sequences": {row.name: scores_by_published_name(row) for row in table.sequences},
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
+    write_scores(content, path)
+
+
+def write_scores(content: Mapping[str, Any], path: Path) -> None:
+    """Write a json file, which appears complete or not at all.
+
+    Raises:
+        DataError: The file cannot be written.
+    """
     partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    partial.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def _evaluate_file(ground_truth: Path, results: Path) -> EvaluationTable:

@@ -21,6 +21,7 @@ from trackformer.data.class_lists import with_classes_of
 from trackformer.data.clips import BatchShare, ClipDataset
 from trackformer.data.read import read_annotations
 from trackformer.errors import ConfigError
+from trackformer.evaluation.validation import Validation, read_validation
 from trackformer.models.build import build_model
 from trackformer.models.trackformer import TrackFormer
 from trackformer.training.clip_loss import ClipLoss, clip_loss
@@ -61,7 +62,7 @@ class Run:
     trainer: nn.Module
     optimizer: Any
     schedule: Any
-    validation: AnnotatedData | None
+    validation: Validation | None
     step: int = 0
     best_score: float | None = None
     stop_requested: bool = field(default=False)
@@ -111,8 +112,10 @@ def build_run(settings: TrainingSettings) -> Run:
     prepared, optimizer = accelerator.prepare(trainer, optimizer)
     validation = None
     if settings.validation is not None:
-        given = read_annotations(settings.validation.path, settings.validation.format)
-        validation = with_classes_of(given, settings.class_names)
+        wanted = settings.validation
+        validation = read_validation(
+            wanted.path, wanted.format, settings.class_names, wanted.metric
+        )
     return Run(settings, accelerator, model, averaged, prepared, optimizer, schedule, validation)
 
 

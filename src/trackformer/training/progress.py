@@ -33,6 +33,21 @@ from trackformer.training.sample_frames import draw_frames, write_picture
 from trackformer.training.settings import TrainingSettings
 from trackformer.types import Clip
 
+SHOWN = (
+    "HOTA",
+    "DetA",
+    "AssA",
+    "MOTA",
+    "IDF1",
+    "IDSW",
+    "AP",
+    "AP50",
+    "AP75",
+    "AP_S",
+    "AP_M",
+    "AP_L",
+)
+"""Validation scores that are printed: of tracks, or of detections."""
 PLAIN_EVERY = 50
 """Steps between lines when the output is a file, where a bar would be noise."""
 
@@ -124,8 +139,8 @@ class RunLog:
         for name, value in scores.items():
             self._writer.add_scalar(f"validation/{name}", value, step)
         self._validation.append({"step": step, **scores})
-        shown = ("HOTA", "DetA", "AssA", "MOTA", "IDF1", "IDSW")
-        self.say(f"step {step}: " + "  ".join(f"{name} {scores[name]:.1f}" for name in shown))
+        shown = [f"{name} {scores[name]:.1f}" for name in SHOWN if name in scores]
+        self.say(f"step {step}: " + "  ".join(shown))
 
     def say(self, text: str) -> None:
         """One line above the progress bar."""

@@ -16,8 +16,6 @@ from torch import Tensor
 
 from trackformer.checkpoints.model_files import save_model
 from trackformer.errors import CheckpointError, ConfigError, DataError
-from trackformer.evaluation.model_scores import evaluate_model
-from trackformer.evaluation.report import scores_by_published_name
 from trackformer.models.trackformer import TrackFormer
 from trackformer.training.build_run import (
     Run,
@@ -128,14 +126,12 @@ def _is_stop_requested(run: Run) -> bool:
 
 def _validate(run: Run, log: RunLog) -> None:
     """Score the averaged weights; keep them if they are the best so far."""
-    if run.validation is None or run.settings.validation is None:
-        return
-    if not run.accelerator.is_main_process:
+    if run.validation is None or not run.accelerator.is_main_process:
         return
     model = _weights_to_keep(run).eval()
-    scores = scores_by_published_name(evaluate_model(model, run.validation).combined)
+    scores = run.validation.scores(model)
     log.scores(run.step, scores)
-    score = float(scores[run.settings.validation.metric])
+    score = float(scores[run.validation.metric])
     if run.best_score is None or score > run.best_score:
         run.best_score = score
         save_model(model, run.settings.output / "best.safetensors", _notes(run, scores))

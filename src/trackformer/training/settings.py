@@ -133,13 +133,15 @@ class ValidationSettings(Settings):
     """The data on which checkpoints are compared while training."""
 
     path: Path
-    """Annotated videos of any known format (see docs/data.md)."""
+    """Annotated videos of any known format (see docs/data.md), whose tracks are scored, or still
+    images of a COCO json file, whose detections are."""
     format: FormatName | None = None
     """Read them as this format instead of the one the path looks like."""
     every: PositiveInt = 500
     """Optimizer steps between two evaluations."""
-    metric: Literal["HOTA", "MOTA", "IDF1", "DetA", "AssA"] = "HOTA"
-    """The best checkpoint has the highest combined value of this."""
+    metric: Literal["HOTA", "MOTA", "IDF1", "DetA", "AssA", "AP", "AP50", "AP75"] | None = None
+    """The best checkpoint has the highest value of this over all the data; null: HOTA of videos,
+    AP of images."""
 
 
 class TrainingSettings(Settings):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from trackformer.verbs.model import MODEL_HELP, load
 from trackformer.verbs.printing import print_whole
@@ -12,7 +12,7 @@ from trackformer.verbs.printing import print_whole
 if TYPE_CHECKING:
     from trackformer.evaluation.tracking_metrics import EvaluationTable
 
-SUMMARY: Final = "Score tracks against ground truth."
+SUMMARY: Final = "Score tracks or detections against ground truth."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,25 +20,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ground-truth",
         type=Path,
-        metavar="DIR",
+        metavar="PATH",
         required=True,
-        help="annotated videos of any known format (docs/data.md), or one gt.txt",
+        help="annotated videos of any known format (docs/data.md), or one gt.txt; or a COCO json "
+        "file of still images, whose detections are scored by AP",
     )
     scored = parser.add_mutually_exclusive_group(required=True)
     scored.add_argument(
         "--results",
         type=Path,
-        metavar="DIR",
-        help="folder with NAME.txt or NAME/tracks.txt for each sequence NAME",
+        metavar="PATH",
+        help="folder with NAME.txt or NAME/tracks.txt for each sequence NAME; for still images, a "
+        "COCO json file of detections",
     )
-    scored.add_argument("--model", help=f"track the sequences with this model first: {MODEL_HELP}")
+    scored.add_argument(
+        "--model", help=f"track or detect with this model first, then score: {MODEL_HELP}"
+    )
     parser.add_argument(
         "--device",
         default="auto",
         help="where the model runs: cpu, cuda, cuda:1, mps, or auto (default: auto)",
     )
     parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="keep the model's tracks in DIR/NAME.txt"
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="keep the model's tracks in DIR/NAME.txt, detections in DIR/detections.json",
     )
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="also write the scores, in [0, 100], to FILE"
@@ -47,29 +54,58 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Result files or a model in, a table of scores out."""
-    from trackformer.errors import DataError
-    from trackformer.evaluation.report import score_table, write_json
+    from trackformer.data.coco_results import holds_still_images
+    from trackformer.errors import ConfigError
 
-    table = _scores(options)
-    print_whole(score_table(table))
+    if options.output is not None and options.model is None:
+        raise ConfigError("--output: only with --model, whose results it keeps")
+    if holds_still_images(options.ground_truth):
+        _evaluate_detections(options)
+    else:
+        _evaluate_tracks(options)
     if options.json is not None:
-        try:
-            write_json(table, options.json)
-        except OSError as error:
-            raise DataError(f"{options.json}: cannot be written: {error.strerror}") from error
         print(options.json)
     return 0
 
 
-def _scores(options: argparse.Namespace) -> EvaluationTable:
-    from trackformer.errors import ConfigError
-    from trackformer.evaluation.report import evaluate_folders
+def _evaluate_detections(options: argparse.Namespace) -> None:
+    from trackformer.evaluation.coco_scores import evaluate_coco_file, evaluate_detections
+    from trackformer.evaluation.detection_report import (
+        detection_headline,
+        detection_table,
+        write_detection_json,
+    )
 
-    if options.model is not None:
-        return _scores_of_model(options)
+    if options.model is None:
+        table = evaluate_coco_file(options.ground_truth, options.results)
+    else:
+        table = evaluate_detections(options.ground_truth, _detections_of_model(options))
+    print(detection_headline(table))
+    print_whole(detection_table(table))
+    if options.json is not None:
+        write_detection_json(table, options.json)
+
+
+def _detections_of_model(options: argparse.Namespace) -> list[dict[str, Any]]:
+    from trackformer.data.coco_results import read_coco_images, write_coco_results
+    from trackformer.evaluation.detector_scores import detect_images
+
+    results = detect_images(load(options), read_coco_images(options.ground_truth))
     if options.output is not None:
-        raise ConfigError("--output: only with --model, whose tracks it keeps")
-    return evaluate_folders(options.ground_truth, options.results)
+        write_coco_results(options.output / "detections.json", results)
+    return results
+
+
+def _evaluate_tracks(options: argparse.Namespace) -> None:
+    from trackformer.evaluation.report import evaluate_folders, score_table, write_json
+
+    if options.model is None:
+        table = evaluate_folders(options.ground_truth, options.results)
+    else:
+        table = _scores_of_model(options)
+    print_whole(score_table(table))
+    if options.json is not None:
+        write_json(table, options.json)
 
 
 def _scores_of_model(options: argparse.Namespace) -> EvaluationTable:
