@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from trackformer.checkpoints.model_files import save_model
     from trackformer.errors import CheckpointError, ConfigError, DataError, TrackFormerError
     from trackformer.models.build import build_model
+    from trackformer.models.fast.optimize import optimize_for_inference
     from trackformer.models.settings import ModelSettings
     from trackformer.models.trackformer import TrackFormer
     from trackformer.tracking.run import track_video
@@ -38,6 +39,7 @@ __all__ = [
     "__version__",
     "build_model",
     "load_model",
+    "optimize_for_inference",
     "save_model",
     "track_video",
 ]
@@ -60,6 +62,7 @@ _HOME = {
     "TrackerSettings": "trackformer.tracking.settings",
     "build_model": "trackformer.models.build",
     "load_model": "trackformer.checkpoints.load",
+    "optimize_for_inference": "trackformer.models.fast.optimize",
     "save_model": "trackformer.checkpoints.model_files",
     "track_video": "trackformer.tracking.run",
 }

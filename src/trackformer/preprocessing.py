@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import cv2
@@ -52,10 +53,25 @@ def normalise(
     pixels: UInt8[np.ndarray, "H W 3"], settings: InputSettings, device: torch.device | str = "cpu"
 ) -> Float[Tensor, "3 H W"]:
     """HWC uint8 RGB to a CHW float tensor, (value / 255 - mean) / std."""
+    if torch.device(device).type == "cpu":
+        # A table of the 256 possible values: one pass over the picture instead of three.
+        looked_up = cv2.LUT(np.ascontiguousarray(pixels), _table(settings.mean, settings.std))
+        return torch.from_numpy(looked_up).permute(2, 0, 1)
+    # Elsewhere bytes travel, a quarter of the floats.
     image = torch.from_numpy(np.ascontiguousarray(pixels)).to(device, non_blocking=True)
     mean = 255 * torch.tensor(settings.mean, device=device)
     std = 255 * torch.tensor(settings.std, device=device)
     return ((image.float() - mean) / std).permute(2, 0, 1)
+
+
+@functools.cache
+def _table(
+    mean: tuple[float, float, float], std: tuple[float, float, float]
+) -> Float[np.ndarray, "256 1 3"]:
+    """The normalised form of every value of each channel."""
+    values = torch.arange(256, dtype=torch.float32)[:, None]
+    table: np.ndarray = ((values - 255 * torch.tensor(mean)) / (255 * torch.tensor(std))).numpy()
+    return np.ascontiguousarray(table[:, None])
 
 
 def _shorter_side(image_size: tuple[int, int], settings: InputSettings) -> int:

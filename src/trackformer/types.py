@@ -42,6 +42,10 @@ class Images:
         """Pad `images` (each 3 x height x width) to a common size, a multiple of `multiple_of`."""
         sizes = torch.tensor([image.shape[-2:] for image in images])
         height, width = (-(-int(side) // multiple_of) * multiple_of for side in sizes.amax(0))
+        if len(images) == 1 and images[0].shape[-2:] == (height, width):
+            # Nothing to pad: no copy, and the order in memory stays.
+            is_padding = torch.zeros((1, height, width), dtype=torch.bool, device=images[0].device)
+            return cls(images[0][None], is_padding, sizes.to(images[0].device))
         pixels = images[0].new_zeros((len(images), 3, height, width))
         is_padding = torch.ones(
             (len(images), height, width), dtype=torch.bool, device=images[0].device

@@ -29,7 +29,15 @@ def save_model(model: TrackFormer, path: Path, notes: Mapping[str, str] | None =
         model: Any TrackFormer.
         path: Ends in `.safetensors`.
         notes: More strings to keep in the file's header (recipe, scores, tracker settings).
+
+    Raises:
+        CheckpointError: The model is one that `optimize_for_inference` made.
     """
+    if model.is_for_inference:
+        raise CheckpointError(
+            f"{path}: expected a model that can be trained, got one optimised for inference; "
+            "save the model it was made from"
+        )
     metadata = {
         **(notes or {}),
         "format": FORMAT,

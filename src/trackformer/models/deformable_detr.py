@@ -25,7 +25,7 @@ from trackformer.models.feature_levels import build_projections, merge, project
 from trackformer.models.heads import MLP, build_box_head, build_class_head, shift_reference
 from trackformer.models.mask_head import MaskHead
 from trackformer.models.padding import valid_ratios
-from trackformer.models.position_encoding import SineTimeEncoding, build_position_encoding
+from trackformer.models.position_encoding import build_position_encoding
 from trackformer.models.query_source import LearnedQueries, ProposalQueries
 from trackformer.models.settings import DeformableDetrSettings
 from trackformer.types import (
@@ -55,6 +55,7 @@ class DeformableDetr(nn.Module):
         super().__init__()
         size, num_levels = settings.embedding_size, settings.num_levels
         self.embedding_size = size
+        self.last_layer_only = False
         self.has_no_object_class = settings.classification == "softmax"
         self.box_refinement = settings.box_refinement
         self.multi_frame = settings.multi_frame
@@ -72,6 +73,7 @@ class DeformableDetr(nn.Module):
             "sine_centred" if settings.position_encoding == "sine" else settings.position_encoding,
             size,
         )
+        self.encodes_time = settings.position_encoding == "sine_time"
         # Of two frames the previous one's levels come first.
         self.level_embedding = nn.Parameter(torch.randn(settings.num_decoder_levels, size))
         self.encoder = DeformableEncoder(settings)
@@ -142,12 +144,16 @@ class DeformableDetr(nn.Module):
         class_logits, boxes = [], []
         for index, layer in enumerate(self.decoder_layers):
             embeddings = layer(embeddings, reference, queries, memory)
+            is_wanted = not self.last_layer_only or index + 1 == len(self.decoder_layers)
             class_head, box_head = self._heads(index)
-            class_logits.append(class_head(embeddings))
-            boxes.append(shift_reference(box_head(embeddings), reference))
+            if is_wanted:
+                class_logits.append(class_head(embeddings))
+            if is_wanted or self.box_refinement:
+                boxes.append(shift_reference(box_head(embeddings), reference))
             if self.box_refinement:
                 # detach: each layer learns its own correction only (Zhu et al., appendix A.4).
                 reference = boxes[-1].detach()
+        boxes = boxes[-len(class_logits) :]
         return DecoderOutput(torch.stack(class_logits), torch.stack(boxes), embeddings)
 
     def mask_logits(
@@ -234,7 +240,7 @@ class DeformableDetr(nn.Module):
 
     def _position(self, is_padding: Bool[Tensor, "B H W"], frame: int) -> Float[Tensor, "B C H W"]:
         encoding: Tensor
-        if isinstance(self.position_encoding, SineTimeEncoding):
+        if self.encodes_time:
             encoding = self.position_encoding(is_padding, frame)
         else:
             encoding = self.position_encoding(is_padding)

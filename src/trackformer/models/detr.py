@@ -35,6 +35,7 @@ class Detr(nn.Module):
         super().__init__()
         size = settings.embedding_size
         self.embedding_size = size
+        self.last_layer_only = False
         self.has_no_object_class = settings.classification == "softmax"
         self.predicts_masks = settings.masks
         self.backbone = Backbone(settings.backbone, num_maps=4 if settings.masks else 1)
@@ -96,7 +97,8 @@ class Detr(nn.Module):
         read the normed embeddings of every layer.
         """
         layer_embeddings = self.decoder(queries, memory)
-        normed = self.output_norm(layer_embeddings)
+        layers = slice(-1, None) if self.last_layer_only else slice(None)
+        normed = self.output_norm(layer_embeddings[layers])
         return DecoderOutput(
             class_logits=self.class_head(normed),
             boxes=self.box_head(normed).sigmoid(),

@@ -9,6 +9,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+TRANSFORMERS_EPS = 1e-5
+"""Written into the code of transformers' frozen norms."""
+
 
 class FrozenBatchNorm2d(nn.Module):
     """`nn.BatchNorm2d` with everything fixed, in training mode too.
@@ -44,14 +47,25 @@ class FrozenBatchNorm2d(nn.Module):
 
 
 def freeze_batch_norms(network: nn.Module) -> None:
-    """Replace every `nn.BatchNorm2d` inside by its frozen form, with the values it has."""
+    """Replace every `nn.BatchNorm2d` inside by its frozen form, with the values it has.
+
+    So are transformers' own frozen norms, which take five passes over the map.
+    """
     for module in list(network.modules()):
         for name, child in module.named_children():
-            if isinstance(child, nn.BatchNorm2d):
-                frozen = FrozenBatchNorm2d(child.num_features, eps=child.eps)
+            if isinstance(child, nn.BatchNorm2d) or _is_frozen_elsewhere(child):
+                frozen = FrozenBatchNorm2d(
+                    len(child.running_mean),  # type: ignore[arg-type]
+                    eps=getattr(child, "eps", TRANSFORMERS_EPS),
+                )
                 for key in ("weight", "bias", "running_mean", "running_var"):
                     getattr(frozen, key).copy_(getattr(child, key).detach())
                 setattr(module, name, frozen)
+
+
+def _is_frozen_elsewhere(module: nn.Module) -> bool:
+    is_named_so = type(module).__name__.endswith("FrozenBatchNorm2d")
+    return is_named_so and not isinstance(module, FrozenBatchNorm2d)
 
 
 def fold_batch_norms(network: nn.Module) -> None:

@@ -80,12 +80,15 @@ class HuggingFaceDetector(nn.Module):
         class_logits = network.enc_score_head(selected)
         scores = class_logits.amax(-1).masked_fill(memory.is_padding, -torch.inf)
         rows = scores.topk(min(self.num_queries, scores.shape[1]), dim=1).indices[..., None]
-        box_logits = (network.enc_bbox_head(selected) + anchors).gather(1, rows.expand(-1, -1, 4))
+        chosen = selected.gather(1, rows.expand(-1, -1, selected.shape[-1]))
+        # Boxes of the chosen cells only: their head costs as much as a decoder layer.
+        anchors = anchors.expand(len(rows), -1, -1).gather(1, rows.expand(-1, -1, 4))
+        box_logits = network.enc_bbox_head(chosen) + anchors
         boxes = box_logits.sigmoid() / _canvas_ratio(memory)
         if network.config.learn_initial_query:
             content = network.weight_embedding.weight[: rows.shape[1]].expand(len(rows), -1, -1)
         else:
-            content = selected.gather(1, rows.expand(-1, -1, selected.shape[-1])).detach()
+            content = chosen.detach()
         return DecoderQueries(
             content=content,
             position=torch.zeros_like(content),  # computed from the reference box in the decoder

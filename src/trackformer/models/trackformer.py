@@ -39,6 +39,8 @@ class TrackFormer(nn.Module):
         self.settings = settings
         # Registered as a submodule; the cast only tells the type checker that it is one.
         self.detector = cast(nn.Module, detector)
+        self.is_for_inference = False
+        """Made by `optimize_for_inference`: it can be neither trained nor saved."""
         self.carry = CarryProjection(detector.embedding_size) if settings.carry_projection else None
 
     def forward(

@@ -25,8 +25,10 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def load(options: argparse.Namespace) -> TrackFormer:
-    """The model that was asked for."""
+    """The model that was asked for, in its form for inference."""
     from trackformer.checkpoints.load import load_model
-    from trackformer.devices import choose_device
+    from trackformer.devices import choose_device, keep_freed_memory
+    from trackformer.models.fast.optimize import optimize_for_inference
 
-    return load_model(options.model, choose_device(options.device))
+    keep_freed_memory()
+    return optimize_for_inference(load_model(options.model, choose_device(options.device)))

@@ -1,0 +1,1 @@
+"""The same models for inference only: fewer passes over memory, the same numbers."""
