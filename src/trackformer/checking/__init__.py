@@ -1,0 +1,1 @@
+"""What is wrong with annotated data before anything is trained on them."""
