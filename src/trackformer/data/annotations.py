@@ -41,6 +41,8 @@ class AnnotatedFrame:
     A detection of one is a mistake; evaluation lets them compete with distractors for results."""
     segmentations: tuple[Segmentation | None, ...] = ()
     """Outline of each object for `masks.decode_mask`; empty where the format has none."""
+    ignore_segmentations: tuple[Segmentation | None, ...] = ()
+    """Outline of each ignore region; empty where the format has none."""
     visible_boxes_xyxy: Float[np.ndarray, "V 4"] = field(default_factory=lambda: np.zeros((0, 4)))
     """The part of each object that can be seen, where `boxes_xyxy` are whole objects; V = G, or 0
     where the format has none."""

@@ -77,6 +77,7 @@ def assemble_frame(
     objects = [entry for entry in entries if entry.kind is Kind.OBJECT]
     ignored = [entry for entry in entries if entry.kind in (Kind.IGNORED, Kind.DISTRACTOR)]
     segmentations = tuple(entry.segmentation for entry in objects)
+    regions = tuple(entry.segmentation for entry in ignored)
     visible = [entry.visible_box_xyxy for entry in objects]
     has_visible = any(box is not None for box in visible)
     return AnnotatedFrame(
@@ -90,6 +91,7 @@ def assemble_frame(
         ignore_is_distractor=np.array([entry.kind is Kind.DISTRACTOR for entry in ignored], bool),
         other_boxes_xyxy=_corners([entry for entry in entries if entry.kind is Kind.OTHER]),
         segmentations=segmentations if any(segmentations) else (),
+        ignore_segmentations=regions if any(regions) else (),
         visible_boxes_xyxy=_boxes(
             [entry.visible_box_xyxy or entry.box_xyxy for entry in objects] if has_visible else []
         ),

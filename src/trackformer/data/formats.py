@@ -23,6 +23,7 @@ from trackformer.data.malformed import Report
 from trackformer.data.mot import read_mot
 from trackformer.data.mot_folder import is_sequence_folder
 from trackformer.data.mot_writing import mot_image_place, needs_class_names, write_mot
+from trackformer.data.mots import is_mots, read_mots
 from trackformer.data.scalabel import is_scalabel, read_scalabel, write_scalabel
 from trackformer.data.traits import Trait
 from trackformer.data.writing import grouped_image_place
@@ -49,9 +50,15 @@ class Format:
 
 
 def _is_mot(path: Path) -> bool:
+    if is_mots(path):
+        return True
     if path.is_file():
         return path.suffix == ".txt" and label_folder(path) is None
     return is_sequence_folder(path) or any(is_sequence_folder(part) for part in path.glob("*/"))
+
+
+def _read_mot(path: Path, report: Report) -> AnnotatedData:
+    return read_mots(path, report) if is_mots(path) else read_mot(path, report)
 
 
 def _coco_file(path: Path) -> Path | None:
@@ -77,9 +84,9 @@ def _lost_beside_class_names(data: AnnotatedData) -> frozenset[Trait]:
 
 FORMATS: Mapping[FormatName, Format] = {
     "mot": Format(
-        looks_for="gt/gt.txt, NAME/gt/gt.txt or a .txt file",
+        looks_for="gt/gt.txt, NAME/gt/gt.txt, instances_txt/NAME.txt or a .txt file",
         recognises=_is_mot,
-        read=read_mot,
+        read=_read_mot,
         write=write_mot,
         image_place=mot_image_place,
         holds=frozenset(

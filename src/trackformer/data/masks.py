@@ -29,6 +29,10 @@ class RunLengths:
     image_size: tuple[int, int]
     """(height, width)."""
 
+    def runs(self) -> tuple[int, ...]:
+        """Lengths of the runs; their sum is the image's, unless the text is damaged."""
+        return _decompress(self.counts) if isinstance(self.counts, str) else self.counts
+
 
 @dataclass(frozen=True, slots=True)
 class MaskImage:
@@ -59,9 +63,17 @@ def decode_mask(segmentation: Segmentation, image_size: tuple[int, int]) -> Bool
     return mask
 
 
+def encode_mask(mask: Bool[np.ndarray, "H W"]) -> RunLengths:
+    """The inverse of `decode_mask`, as compressed text."""
+    from pycocotools import mask as coco_mask  # type: ignore[import-untyped]
+
+    encoded = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
+    return RunLengths(encoded["counts"].decode(), (mask.shape[0], mask.shape[1]))
+
+
 def _decode_polygons(polygons: Polygons, image_size: tuple[int, int]) -> Bool[np.ndarray, "H W"]:
     # COCO's own rasteriser, so that our masks are the ones its AP is computed on.
-    from pycocotools import mask as coco_mask  # type: ignore[import-untyped]
+    from pycocotools import mask as coco_mask
 
     parts = coco_mask.frPyObjects([list(part) for part in polygons.parts], *image_size)
     merged = coco_mask.merge(parts)
@@ -70,7 +82,7 @@ def _decode_polygons(polygons: Polygons, image_size: tuple[int, int]) -> Bool[np
 
 def _decode_run_lengths(runs: RunLengths) -> Bool[np.ndarray, "H W"]:
     # Not pycocotools' own decoder: it warns of its use of NumPy, which tests turn into errors.
-    counts = _decompress(runs.counts) if isinstance(runs.counts, str) else runs.counts
+    counts = runs.runs()
     height, width = runs.image_size
     is_object = np.arange(len(counts)) % 2 == 1
     pixels = np.repeat(is_object, counts)

@@ -78,13 +78,18 @@ def counted_sequence(
         else _frame_without_results(frame)
         for frame in sequence.frames
     ]
+    return with_places(sequence.name, counted)
+
+
+def with_places(name: str, counted: Sequence[CountedFrame]) -> CountedSequence:
+    """The frames of a sequence, in which ids stand for identities, with places instead."""
     objects, object_ids = _numbered_from_zero([frame.objects for frame in counted])
     tracks, track_ids = _numbered_from_zero([frame.tracks for frame in counted])
     frames = tuple(
         CountedFrame(of_objects, of_tracks, frame.iou)
         for of_objects, of_tracks, frame in zip(objects, tracks, counted, strict=True)
     )
-    return CountedSequence(sequence.name, frames, object_ids, track_ids)
+    return CountedSequence(name, frames, object_ids, track_ids)
 
 
 def _checked_results(

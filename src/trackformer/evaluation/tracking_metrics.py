@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
@@ -32,6 +32,8 @@ class EvaluationTable:
     sequences: tuple[TrackingScores, ...]
     combined: TrackingScores
     """Over all boxes and identities, not the mean of the sequences."""
+    overlap: Literal["boxes", "masks"] = "boxes"
+    """What IoU is of."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

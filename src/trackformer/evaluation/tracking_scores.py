@@ -36,6 +36,9 @@ class TrackingScores:
     objects."""
     motp: float
     """Mean IoU of TP at IoU 0.5; 0 where nothing is matched."""
+    smota: float
+    """(sum of the IoU of TP - FP - IDSW) / objects at IoU 0.5: sMOTSA where overlap is that of
+    masks; 0 without objects."""
     idf1: float
     """2 IDTP / (2 IDTP + IDFP + IDFN) with one track for each object over the whole sequence."""
     id_switches: int
@@ -121,6 +124,8 @@ def score_shares(counts: TrackingCounts) -> Mapping[str, Float[np.ndarray, " M"]
         "ass_a": curves.ass_a.mean(-1),
         "loc_a": (np.maximum(SMALL, counts.iou) / np.maximum(SMALL, matches)).mean(-1),
         "mota": np.where(boxes > 0, 1 - mistakes / _at_least_one(boxes), 0.0),
+        "smota": (counts.matched_iou - (results - counts.matches) - counts.switches)
+        / _at_least_one(boxes),
         "motp": counts.matched_iou / _at_least_one(counts.matches),
         "idf1": counts.identity_matches / _at_least_one((boxes + results) / 2),
         "precision": counts.matches / _at_least_one(results),

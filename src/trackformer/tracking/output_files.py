@@ -18,13 +18,15 @@ class OutputFiles:
     """MOTChallenge lines, counted from 1."""
     lines: Path
     """One JSON object a frame, counted from 0."""
+    masks: Path | None
+    """MOTS lines, counted from 1; None: there are no masks."""
     video: Path | None
     """The frames with what was found drawn into them; None: refused."""
 
     def paths(self) -> tuple[Path, ...]:
         """All of them."""
-        files = (self.rows, self.lines)
-        return files if self.video is None else (*files, self.video)
+        files = (self.rows, self.lines, self.masks, self.video)
+        return tuple(path for path in files if path is not None)
 
     def written(self) -> tuple[Path, ...]:
         """Those that exist."""
@@ -32,12 +34,17 @@ class OutputFiles:
 
 
 def output_files(
-    folder: Path, kind: Literal["tracks", "detections"], *, write_video: bool
+    folder: Path,
+    kind: Literal["tracks", "detections"],
+    *,
+    write_masks: bool = False,
+    write_video: bool,
 ) -> OutputFiles:
     """The names of the files in a folder, which need not exist."""
     return OutputFiles(
         rows=folder / f"{kind}.txt",
         lines=folder / f"{kind}.jsonl",
+        masks=folder / f"{kind}_mots.txt" if write_masks else None,
         video=folder / "video.mp4" if write_video else None,
     )
 

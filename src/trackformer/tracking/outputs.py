@@ -8,7 +8,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from trackformer.data.masks import RunLengths, encode_mask
 from trackformer.data.mot import MotResultsWriter
+from trackformer.data.mots import MotsResultsWriter, mots_frame_of
 from trackformer.data.published_results import written_as_published
 from trackformer.data.results import result_of, result_of_detections
 from trackformer.errors import DataError
@@ -25,6 +27,7 @@ class ResultsWriter:
 
     _rows: MotResultsWriter
     _lines: BinaryIO
+    _masks: MotsResultsWriter | None
     _video: VideoWriter | None
     _drawer: TrackDrawer
     _as_published: bool
@@ -42,6 +45,8 @@ class ResultsWriter:
         try:
             self._rows.append(written_as_published(result) if self._as_published else result)
             self._lines.write((json.dumps(as_record(frame, found)) + "\n").encode())
+            if self._masks is not None and isinstance(found, TrackedObjects):
+                self._masks.append(mots_frame_of(found))
         except OSError as error:
             raise DataError(f"results cannot be written: {error.strerror}") from error
         if self._video is not None:
@@ -68,12 +73,15 @@ def open_outputs(
             rows = stack.enter_context(MotResultsWriter(files.rows))
             # Unbuffered: a frame is on disk as soon as it is known, and only whole lines are.
             lines = stack.enter_context(files.lines.open("wb", buffering=0))
+            masks = None
+            if files.masks is not None:
+                masks = stack.enter_context(MotsResultsWriter(files.masks))
         except OSError as error:
             raise DataError(f"{error.filename}: cannot be written: {error.strerror}") from error
         video = None
         if files.video is not None:
             video = stack.enter_context(VideoWriter(files.video, source.frame_rate))
-        yield ResultsWriter(rows, lines, video, TrackDrawer(class_names), as_published)
+        yield ResultsWriter(rows, lines, masks, video, TrackDrawer(class_names), as_published)
 
 
 def as_record(frame: Frame, found: TrackedObjects | Detections) -> dict[str, Any]:
@@ -99,7 +107,16 @@ def _objects(found: TrackedObjects | Detections) -> list[dict[str, Any]]:
     if isinstance(found, Detections):
         return objects
     track_ids = found.track_ids.tolist()
-    return [{"track_id": i} | entry for i, entry in zip(track_ids, objects, strict=True)]
+    objects = [{"track_id": i} | entry for i, entry in zip(track_ids, objects, strict=True)]
+    if found.masks is not None:
+        masks = [as_json(encode_mask(mask)) for mask in found.masks.cpu().numpy()]
+        objects = [entry | {"mask": mask} for entry, mask in zip(objects, masks, strict=True)]
+    return objects
+
+
+def as_json(outline: RunLengths) -> dict[str, Any]:
+    """COCO's compressed run lengths, for its tools."""
+    return {"size": list(outline.image_size), "counts": outline.counts}
 
 
 def _class_name(found: TrackedObjects | Detections, label: int) -> str:

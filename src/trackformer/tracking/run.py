@@ -55,8 +55,9 @@ def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a
     """Track the objects of a video and write the results while it is read.
 
     Writes `tracks.txt` (MOTChallenge), `tracks.jsonl` (one frame a line, as soon as it is known)
-    and `video.mp4`. Whatever stops it - Ctrl-C included - these files hold the frames so far. A
-    progress bar is shown where the error output is a terminal.
+    and `video.mp4`; models with masks also `tracks_mots.txt` (MOTS20). Whatever stops it - Ctrl-C
+    included - these files hold the frames so far. A progress bar is shown where the error output is
+    a terminal.
 
     Args:
         model: In evaluation mode, on any device.
@@ -72,7 +73,9 @@ def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a
             later is no error: `VideoRun.broken_off` tells why.
     """
     tracker = Tracker(model, settings)
-    files = output_files(Path(output), "tracks", write_video=write_video)
+    files = output_files(
+        Path(output), "tracks", write_masks=model.predicts_masks, write_video=write_video
+    )
     check_output(files, overwrite=overwrite)
     with _opened(source) as frames:
         return _run(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from trackformer.models.best_pairs import best_pairs
 from trackformer.models.trackformer import TrackFormer
 from trackformer.preprocessing import input_size, normalise, resize
 from trackformer.tracking.lifecycle import advance
+from trackformer.tracking.masks import track_masks
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
 from trackformer.tracking.tracks import Tracks, as_track_queries, no_tracks
 from trackformer.types import (
@@ -90,7 +91,12 @@ class Tracker:
                 (pixels.shape[0], pixels.shape[1]),
                 None if public_xyxy is None else self._on_device(public_xyxy),
             )
-        return as_objects(self.tracks, pixels.shape[:2], self._model.settings.class_names)
+            objects = as_objects(self.tracks, pixels.shape[:2], self._model.settings.class_names)
+            if self._model.predicts_masks:
+                size = (pixels.shape[0], pixels.shape[1])
+                masks = track_masks(self._model, output.memory, self.tracks, images, size)
+                objects = replace(objects, masks=masks)
+        return objects
 
     def reset(self) -> None:
         """Forget all tracks and begin a new stream; ids start at 1 again."""
