@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
@@ -12,6 +12,7 @@ from trackformer.evaluation.tracking_metrics import EvaluationTable, evaluate_tr
 from trackformer.image_files import read_image
 from trackformer.models.trackformer import TrackFormer
 from trackformer.tracking.progress import progress_bar
+from trackformer.tracking.public_detections import PublicDetections
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.tracker import Tracker
 
@@ -38,15 +39,30 @@ def evaluate_model(
 
 
 def track_sequences(
-    model: TrackFormer, data: AnnotatedData, settings: TrackerSettings | None = None
+    model: TrackFormer,
+    data: AnnotatedData,
+    settings: TrackerSettings | None = None,
+    public: Mapping[str, PublicDetections] | None = None,
 ) -> dict[str, list[ResultFrame]]:
-    """Results of every annotated video by its name, with a bar on a terminal's error output."""
+    """Results of every annotated video by its name, with a bar on a terminal's error output.
+
+    Args:
+        model: In evaluation mode.
+        data: Videos with images.
+        settings: Of the tracker; by default those stored with the model.
+        public: Per video the detections without which no track may begin; None: every track may.
+    """
+    public = public or {}
     results = {}
     with progress_bar() as progress:
         for sequence in data.sequences:
             task = progress.add_task(sequence.name, total=len(sequence.frames))
             results[sequence.name] = track_sequence(
-                model, sequence, settings, partial(progress.advance, task)
+                model,
+                sequence,
+                settings,
+                partial(progress.advance, task),
+                public.get(sequence.name),
             )
     return results
 
@@ -56,13 +72,16 @@ def track_sequence(
     sequence: AnnotatedSequence,
     settings: TrackerSettings | None = None,
     on_frame: Callable[[], None] = lambda: None,
+    public: PublicDetections | None = None,
 ) -> list[ResultFrame]:
-    """Results of one annotated video, frame by frame."""
+    """Results of one annotated video, frame by frame; see `track_sequences`."""
     tracker = Tracker(model, settings)
     results = []
     for frame in sequence.frames:
         if frame.image_path is None:
             raise DataError(f"{sequence.name}: expected images to track, got annotations only")
-        results.append(result_of(tracker.update(read_image(frame.image_path))))
+        pixels = read_image(frame.image_path)
+        shown = None if public is None else public.in_frame(frame.frame_index, tracker.settings)
+        results.append(result_of(tracker.update(pixels, shown)))
         on_frame()
     return results

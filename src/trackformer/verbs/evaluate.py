@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from trackformer.evaluation.tracking_metrics import EvaluationTable
 
 SUMMARY: Final = "Score tracks or detections against ground truth."
+OWN_FILES: Final = ""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +50,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="keep the model's tracks in DIR/NAME.txt, detections in DIR/detections.json",
     )
     parser.add_argument(
+        "--settings",
+        type=Path,
+        metavar="FILE.yaml",
+        help="tracker settings that differ from the model's own",
+    )
+    parser.add_argument(
+        "--public-detections",
+        nargs="?",
+        const=OWN_FILES,
+        metavar="det.txt",
+        help="the model's tracks begin only where these MOTChallenge detections show an object; "
+        "without a file, each sequence's own det/det.txt",
+    )
+    parser.add_argument(
         "--json", type=Path, metavar="FILE", help="also write the scores, in [0, 100], to FILE"
     )
 
@@ -55,17 +71,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Result files or a model in, a table of scores out."""
     from trackformer.data.coco_results import holds_still_images
-    from trackformer.errors import ConfigError
 
-    if options.output is not None and options.model is None:
-        raise ConfigError("--output: only with --model, whose results it keeps")
+    _refuse(options, ("output", "settings", "public_detections"), "only with --model")
     if holds_still_images(options.ground_truth):
+        _refuse(options, ("settings", "public_detections"), "only for videos", always=True)
         _evaluate_detections(options)
     else:
         _evaluate_tracks(options)
     if options.json is not None:
         print(options.json)
     return 0
+
+
+def _refuse(
+    options: argparse.Namespace, names: Sequence[str], reason: str, *, always: bool = False
+) -> None:
+    """An error if one of some options is given without a model, or at all."""
+    from trackformer.errors import ConfigError
+
+    for name in names:
+        if getattr(options, name) is not None and (always or options.model is None):
+            raise ConfigError(f"--{name.replace('_', '-')}: {reason}")
 
 
 def _evaluate_detections(options: argparse.Namespace) -> None:
@@ -110,13 +136,25 @@ def _evaluate_tracks(options: argparse.Namespace) -> None:
 
 def _scores_of_model(options: argparse.Namespace) -> EvaluationTable:
     """Track every sequence of the ground truth, then score the tracks."""
+    from trackformer.config import read_settings, settings_from
     from trackformer.data.mot import write_mot_results
     from trackformer.data.read import read_annotations
     from trackformer.evaluation.model_scores import track_sequences
+    from trackformer.evaluation.public_protocol import public_detections_of
     from trackformer.evaluation.tracking_metrics import evaluate_tracking
+    from trackformer.tracking.settings import TrackerSettings
 
     data = read_annotations(options.ground_truth)
-    results = track_sequences(load(options), data)
+    public = None
+    if options.public_detections is not None:
+        given = options.public_detections
+        public = public_detections_of(data, Path(given) if given != OWN_FILES else None)
+    changes = {}
+    if options.settings is not None:
+        changes = read_settings(TrackerSettings, options.settings).model_dump(exclude_unset=True)
+    model = load(options)
+    settings = settings_from(TrackerSettings, model.settings.tracker | changes, "tracker settings")
+    results = track_sequences(model, data, settings, public)
     if options.output is not None:
         for name, frames in results.items():
             write_mot_results(options.output / f"{name}.txt", frames)
