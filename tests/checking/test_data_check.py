@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from tests.checking.test_checks import SIZE, pictures
 
+import trackformer.checking
 from trackformer import cli
+from trackformer.data.malformed import Mistake
 
 BOX = '<box frame="{}" outside="0" keyframe="1" xtl="{}" ytl="10" xbr="{}" ybr="40"/>'
 GONE = '<box frame="{}" outside="1" keyframe="1" xtl="0" ytl="10" xbr="9" ybr="40"/>'
@@ -96,6 +100,16 @@ def test_the_page_needs_nothing_beside_itself(tmp_path: Path):
     assert parser.addresses
     assert all(address.startswith("data:image/jpeg;base64,") for address in parser.addresses)
     assert "&lt;export&gt;" in page.read_text()
+
+
+def test_every_check_is_on_the_page_about_data():
+    root = Path(trackformer.checking.__file__).parent
+    text = "".join(path.read_text() for path in root.glob("*.py"))
+    names = set(re.findall(r'(?:Finding|BoxRule)\(\s*(?:check=)?"([a-z-]+)"', text))
+    names |= set(get_args(Mistake))
+    page = (Path(__file__).parents[2] / "docs" / "data.md").read_text()
+    assert len(names) > 30
+    assert [name for name in sorted(names) if f"`{name}`" not in page] == []
 
 
 def test_a_flag_nearly_right_is_named_with_its_sub_verb(

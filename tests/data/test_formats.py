@@ -14,6 +14,7 @@ from trackformer.data.convert import convert_annotations
 from trackformer.data.format_names import FormatName
 from trackformer.data.formats import FORMATS
 from trackformer.data.read import read_annotations, recognised_format
+from trackformer.data.traits import Trait
 from trackformer.errors import DataError
 from trackformer.verbs.data_convert import FORMAT_NAMES
 
@@ -37,6 +38,17 @@ def message_of(path: Path) -> str:
 
 def test_flags_settings_and_table_name_the_same_formats():
     assert set(FORMAT_NAMES) == set(get_args(FormatName)) == set(FORMATS)
+
+
+def test_the_page_says_what_each_format_holds():
+    lines = (Path(__file__).parents[2] / "docs" / "data.md").read_text().splitlines()
+    assert "| | " + " | ".join(FORMATS) + " |" in lines
+    for trait in get_args(Trait):
+        cells = (
+            "yes" if trait in known.holds else known.remarks.get(trait, "-")
+            for known in FORMATS.values()
+        )
+        assert f"| {trait} | {' | '.join(cells)} |" in lines
 
 
 def test_a_path_of_no_known_format_says_what_was_looked_for(tmp_path: Path):

@@ -118,7 +118,7 @@ def check_frozen(inspected: Inspected) -> Iterator[Finding]:
             if run == FROZEN_RUN:
                 places.append(frame_place(sequence, sequence.frames[index]))
     if places:
-        what = f"{len(places)} times the picture stands still for {FROZEN_RUN} frames or more"
+        what = f"{len(places)} stretches of {FROZEN_RUN} frames or more show a still picture"
         remedy = "remove the repeated frames: they teach that nothing moves"
         yield Finding("frozen-frames", "warning", what, remedy, tuple(places))
 

@@ -42,10 +42,10 @@ def check_jumps(inspected: Inspected) -> Iterator[Finding]:
         at_once += _later(sequence, table, is_far & (steps == 1))
         after_gap += _later(sequence, table, is_far & (steps > 1))
     if at_once:
-        what = f"{len(at_once)} times an id jumps more than {JUMP:g} box diagonals in one frame"
+        what = f"{len(at_once)} jumps of an id by more than {JUMP:g} box diagonals in one frame"
         yield Finding("id-jumps", "error", what, "give the other object its own id", tuple(at_once))
     if after_gap:
-        what = f"{len(after_gap)} times an id comes back far from where it left"
+        what = f"{len(after_gap)} returns of an id far from where it left"
         remedy = "give it a new id if it is another object; ids must not be used again"
         yield Finding("id-reused", "error", what, remedy, tuple(after_gap))
 
@@ -59,7 +59,7 @@ def check_absences(inspected: Inspected) -> Iterator[Finding]:
         is_long = (np.diff(table.track_ids) == 0) & (absence > LONG_ABSENCE)
         places += _later(sequence, table, is_long)
     if places:
-        what = f"{len(places)} times an id comes back after more than {LONG_ABSENCE:g} s"
+        what = f"{len(places)} returns of an id after more than {LONG_ABSENCE:g} s"
         remedy = "check that it is the same object; a model cannot learn what it cannot see"
         yield Finding("long-absence", "note", what, remedy, tuple(places))
 
@@ -72,7 +72,7 @@ def check_classes_of_ids(inspected: Inspected) -> Iterator[Finding]:
         changes = (np.diff(table.track_ids) == 0) & (np.diff(table.labels) != 0)
         places += _later(sequence, table, changes)
     if places:
-        what = f"{len(places)} times an object changes its class"
+        what = f"{len(places)} changes of an object's class"
         remedy = "give all boxes of an id the same class, or the other object its own id"
         yield Finding("class-changes", "error", what, remedy, tuple(places))
 

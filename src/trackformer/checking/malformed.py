@@ -43,7 +43,7 @@ def check_malformed(inspected: Inspected) -> Iterator[Finding]:
         yield Finding(
             check=mistake,
             severity="error",
-            what=f"{len(errors)} times: {meaning} ({errors[0].what})",
+            what=f"{len(errors)} {meaning}",
             remedy=remedy,
             places=tuple(Place(f"{error.where}: {error.what}") for error in errors),
         )

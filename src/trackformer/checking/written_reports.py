@@ -23,7 +23,7 @@ def findings_table(report: Report) -> Table:
         table.add_row(
             f"[{COLOURS[finding.severity]}]{finding.severity}[/]\n{finding.check}",
             _plain(finding.what),
-            _plain(_first_places(finding)),
+            _plain(_first_places(finding, f"{report.path}/")),
             _plain(finding.remedy),
         )
     return table
@@ -89,8 +89,8 @@ def report_content(report: Report) -> dict[str, Any]:
     }
 
 
-def _first_places(finding: Finding) -> str:
-    lines = [place.where for place in finding.places[:MAX_SHOWN]]
+def _first_places(finding: Finding, root: str) -> str:
+    lines = [place.where.replace(root, "") for place in finding.places[:MAX_SHOWN]]
     more = len(finding.places) - MAX_SHOWN
     return "\n".join([*lines, *([f"and {more} more"] if more > 0 else [])])
 

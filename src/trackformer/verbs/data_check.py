@@ -41,6 +41,8 @@ def run(options: argparse.Namespace) -> int:
     """Annotations in, what is wrong with them out."""
     import json
 
+    from rich.console import Console
+
     from trackformer.checking.check import check_data
     from trackformer.checking.html_report import html_report
     from trackformer.checking.written_reports import (
@@ -54,7 +56,8 @@ def run(options: argparse.Namespace) -> int:
     report = check_data(options.path, options.val, limits, options.format)
     print_whole(statistics_table(report))
     if report.findings:
-        print_whole(findings_table(report))
+        # Not whole: sentences may be broken into lines where the terminal ends.
+        Console().print(findings_table(report))
     print(summary(report))
     if options.json is not None:
         _write(options.json, json.dumps(report_content(report), indent=2) + "\n")
