@@ -13,6 +13,7 @@ from trackformer.boxes import cxcywh_to_xyxy, pairwise_iou, sanitise, share_insi
 from trackformer.models.trackformer import TrackFormer
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.training.observation import ObservedFrame
+from trackformer.training.published_errors import published_errors_of
 from trackformer.types import NO_OBJECT, ModelOutput, Predictions, Target, predictions_of
 
 SAME_PLACE = 0.5
@@ -28,6 +29,7 @@ def diagnose(
     To be called after the step: the model is left in evaluation mode.
     """
     numbers = share_by_track_queries(frames) | answers_of(frames, thresholds).shares()
+    numbers |= published_errors_of(frames)
     model.eval()
     with_tracks = [model.decode(frame.output.memory, frame.queries) for frame in frames]
     without = [model.decode(frame.output.memory) for frame in frames]
