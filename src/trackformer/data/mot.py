@@ -30,6 +30,7 @@ from trackformer.data.mot_classes import (
 )
 from trackformer.data.mot_folder import is_sequence_folder, read_sequence_folder
 from trackformer.data.mot_rows import (
+    CLASS,
     CONSIDER,
     FRAME,
     HEIGHT,
@@ -118,13 +119,22 @@ def read_mot_ground_truth(
 def read_mot_results(path: Path) -> tuple[ResultFrame, ...]:
     """Read a result or detection file: the frames that have a line, in order.
 
-    Ids may be -1 (detections). A missing score counts as 1.
+    Ids may be -1 (detections). A missing score counts as 1. The eighth column names the class,
+    counted from 1, where all lines have one.
     """
     rows = read_mot_rows(path)
     boxes_xyxy, scores = _boxes_from_zero(rows), rows.column(CONSIDER, absent=1.0)
-    track_ids = rows.values[:, TRACK_ID].astype(np.int64)
+    track_ids, classes = rows.values[:, TRACK_ID].astype(np.int64), rows.column(CLASS, absent=-1.0)
+    is_named = bool(((classes >= 1) & (classes == np.floor(classes))).all())
+    labels = classes.astype(np.int64) - 1 if is_named else None
     return tuple(
-        ResultFrame(frame_index, track_ids[chosen], boxes_xyxy[chosen], scores[chosen])
+        ResultFrame(
+            frame_index,
+            track_ids[chosen],
+            boxes_xyxy[chosen],
+            scores[chosen],
+            None if labels is None else labels[chosen],
+        )
         for frame_index, chosen in _rows_by_frame(rows)
     )
 
@@ -139,7 +149,8 @@ def write_mot_results(path: Path, frames: Iterable[ResultFrame]) -> None:
 class MotResultsWriter:
     """A result file that grows frame by frame; what is written survives a killed process.
 
-    Lines are `frame,id,left,top,width,height,score,-1,-1,-1`, counted from 1.
+    Lines are `frame,id,left,top,width,height,score,class,-1,-1`, all counted from 1; the class is
+    -1 where the results name none.
     """
 
     def __init__(self, path: Path) -> None:
@@ -158,11 +169,15 @@ class MotResultsWriter:
         if not (np.isfinite(frame.boxes_xyxy).all() and np.isfinite(frame.scores).all()):
             raise DataError(f"{self._path}: expected finite boxes in frame {frame.frame_index}")
         self._last_frame_index = frame.frame_index
+        named = frame.labels is not None and (frame.labels >= 0).all()
+        classes = (
+            frame.labels + 1 if frame.labels is not None and named else [-1] * len(frame.scores)
+        )
         lines = [
             f"{frame.frame_index + 1},{track_id},{left + 1:.3f},{top + 1:.3f},"
-            f"{right - left:.3f},{bottom - top:.3f},{score:.4f},-1,-1,-1\n"
-            for track_id, (left, top, right, bottom), score in zip(
-                frame.track_ids, frame.boxes_xyxy, frame.scores, strict=True
+            f"{right - left:.3f},{bottom - top:.3f},{score:.4f},{class_number},-1,-1\n"
+            for track_id, (left, top, right, bottom), score, class_number in zip(
+                frame.track_ids, frame.boxes_xyxy, frame.scores, classes, strict=True
             )
         ]
         self._file.write("".join(lines).encode())

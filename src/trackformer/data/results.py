@@ -23,6 +23,8 @@ class ResultFrame:
     """Identity within the video; -1 for detections."""
     boxes_xyxy: Float[np.ndarray, "N 4"]
     scores: Float[np.ndarray, " N"]
+    labels: Int[np.ndarray, " N"] | None = None
+    """Class index, -1 for a class that is not asked for; None where the results name no classes."""
 
 
 def result_of(objects: trackformer.types.TrackedObjects) -> ResultFrame:
@@ -32,6 +34,7 @@ def result_of(objects: trackformer.types.TrackedObjects) -> ResultFrame:
         track_ids=objects.track_ids.cpu().numpy(),
         boxes_xyxy=objects.boxes_xyxy.double().cpu().numpy(),
         scores=objects.scores.double().cpu().numpy(),
+        labels=objects.labels.cpu().numpy() if len(objects.class_names) > 1 else None,
     )
 
 

@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     from trackformer.config import read_settings, settings_from
     from trackformer.data.read import read_annotations
     from trackformer.evaluation.comparison import compare, write_comparison
-    from trackformer.evaluation.report import read_results
+    from trackformer.evaluation.result_files import read_results
     from trackformer.tracking.settings import TrackerSettings
 
     data = read_annotations(options.data)

@@ -11,7 +11,10 @@ from trackformer.verbs.model import MODEL_HELP, load
 from trackformer.verbs.printing import print_whole
 
 if TYPE_CHECKING:
-    from trackformer.evaluation.tracking_metrics import EvaluationTable
+    from collections.abc import Mapping
+
+    from trackformer.data.annotations import AnnotatedData
+    from trackformer.data.results import ResultFrame
 
 SUMMARY: Final = "Score tracks or detections against ground truth."
 OWN_FILES: Final = ""
@@ -64,7 +67,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "without a file, each sequence's own det/det.txt",
     )
     parser.add_argument(
+        "--frames",
+        metavar="RANGE",
+        help="score only these frames of each video: FIRST-LAST from 1, first-half or second-half",
+    )
+    parser.add_argument(
         "--json", type=Path, metavar="FILE", help="also write the scores, in [0, 100], to FILE"
+    )
+    parser.add_argument(
+        "--switches",
+        type=Path,
+        metavar="FILE.csv",
+        help="write every identity switch with its cause",
+    )
+    parser.add_argument(
+        "--plots", type=Path, metavar="DIR", help="write hota.png, sequences.png and switches.png"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the drawings for the intervals (default: 0)"
     )
 
 
@@ -74,7 +94,8 @@ def run(options: argparse.Namespace) -> int:
 
     _refuse(options, ("output", "settings", "public_detections"), "only with --model")
     if holds_still_images(options.ground_truth):
-        _refuse(options, ("settings", "public_detections"), "only for videos", always=True)
+        of_videos = ("settings", "public_detections", "frames", "switches", "plots")
+        _refuse(options, of_videos, "only for videos", always=True)
         _evaluate_detections(options)
     else:
         _evaluate_tracks(options)
@@ -123,25 +144,59 @@ def _detections_of_model(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def _evaluate_tracks(options: argparse.Namespace) -> None:
+    from rich.table import Table
+
+    from trackformer.data.mots import is_mots
+    from trackformer.evaluation.plots import write_plots
+    from trackformer.evaluation.report import write_scores
+    from trackformer.evaluation.result_files import read_scored
+    from trackformer.evaluation.switches import write_switches
+    from trackformer.evaluation.tracking_report import report_tracking
+    from trackformer.evaluation.tracking_report_output import report_content, report_lines
+
+    if options.model is None and is_mots(options.ground_truth):
+        _evaluate_masks(options)
+        return
+    if options.model is None:
+        data, results = read_scored(options.ground_truth, options.results)
+    else:
+        data, results = _tracks_of_model(options)
+    split = options.ground_truth.resolve().name
+    report = report_tracking(split, data, results, options.frames, options.seed)
+    for part in report_lines(report):
+        if isinstance(part, Table):
+            print_whole(part)
+        else:
+            print(part)
+    if options.json is not None:
+        write_scores(report_content(report), options.json)
+    if options.switches is not None:
+        write_switches(report.switches, options.switches)
+        print(options.switches)
+    if options.plots is not None:
+        print(*write_plots(report, options.plots), sep="\n")
+
+
+def _evaluate_masks(options: argparse.Namespace) -> None:
     from trackformer.evaluation.report import evaluate_folders, score_table, write_json
 
-    if options.model is None:
-        table = evaluate_folders(options.ground_truth, options.results)
-    else:
-        table = _scores_of_model(options)
+    _refuse(options, ("frames", "switches", "plots"), "not for masks", always=True)
+    table = evaluate_folders(options.ground_truth, options.results)
     print_whole(score_table(table))
     if options.json is not None:
         write_json(table, options.json)
 
 
-def _scores_of_model(options: argparse.Namespace) -> EvaluationTable:
-    """Track every sequence of the ground truth, then score the tracks."""
+def _tracks_of_model(
+    options: argparse.Namespace,
+) -> tuple[AnnotatedData, Mapping[str, Sequence[ResultFrame]]]:
+    """Track every sequence of the ground truth."""
     from trackformer.config import read_settings, settings_from
     from trackformer.data.mot import write_mot_results
     from trackformer.data.read import read_annotations
+    from trackformer.evaluation.classes import relabelled
     from trackformer.evaluation.model_scores import track_sequences
     from trackformer.evaluation.public_protocol import public_detections_of
-    from trackformer.evaluation.tracking_metrics import evaluate_tracking
     from trackformer.tracking.settings import TrackerSettings
 
     data = read_annotations(options.ground_truth)
@@ -154,8 +209,9 @@ def _scores_of_model(options: argparse.Namespace) -> EvaluationTable:
         changes = read_settings(TrackerSettings, options.settings).model_dump(exclude_unset=True)
     model = load(options)
     settings = settings_from(TrackerSettings, model.settings.tracker | changes, "tracker settings")
-    results = track_sequences(model, data, settings, public)
+    tracked = track_sequences(model, data, settings, public)
+    results = relabelled(tracked, model.settings.class_names, data.class_names)
     if options.output is not None:
         for name, frames in results.items():
             write_mot_results(options.output / f"{name}.txt", frames)
-    return evaluate_tracking(data, results)
+    return data, results
