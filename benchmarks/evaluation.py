@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from trackformer.evaluation.report import evaluate_folders
+from trackformer.evaluation.result_files import read_scored
+from trackformer.evaluation.tracking_report import report_tracking
 
 SEQUENCES = {  # frames, boxes of people: those of MOT17's training set
     "MOT17-02": (600, 18581),
@@ -38,13 +39,13 @@ def measure(seed: int = 0) -> dict[str, float | int]:
         ground_truth, results = Path(folder) / "ground_truth", Path(folder) / "results"
         num_frames, num_boxes = write_sequences(ground_truth, results, seed)
         start, start_cpu = time.perf_counter(), _cpu_seconds()
-        table = evaluate_folders(ground_truth, results)
+        report = report_tracking("train", *read_scored(ground_truth, results))
         return {
             "frames": num_frames,
             "boxes": num_boxes,
             "seconds": round(time.perf_counter() - start, 2),
             "cpu_seconds": round(_cpu_seconds() - start_cpu, 2),
-            "HOTA": round(table.combined.hota, 3),
+            "HOTA": round(report.table.combined.hota, 3),
         }
 
 

@@ -47,9 +47,32 @@ def read_mot_rows(path: Path, report: Report = refuse) -> MotRows:
     from 1 on, whole ids, no negative sizes, and no id (but -1) twice in a frame. Other lines are
     reported and left out.
     """
+    text = read_text(path, "a text file of comma-separated numbers")
+    values = _parse_flawless(text)
+    if values is None:
+        rows = _parse_line_by_line(path, text, report)
+    else:
+        rows = MotRows(path, values, np.arange(1, len(values) + 1))
+    return _with_unique_ids(_with_good_values(rows, report), report)
+
+
+def _parse_flawless(text: str) -> Float[np.ndarray, "rows columns"] | None:
+    """The numbers of a file without blank or malformed lines, all at once; None for any other."""
+    lines = text.splitlines()
+    if not lines or "," not in lines[0] or not all(lines):
+        return None
+    try:
+        values = np.loadtxt(lines, delimiter=",", comments=None, ndmin=2)
+    except ValueError:
+        return None
+    is_whole = len(values) == len(lines) and MIN_COLUMNS <= values.shape[1] <= MAX_COLUMNS
+    return values if is_whole else None
+
+
+def _parse_line_by_line(path: Path, text: str, report: Report) -> MotRows:
+    """The numbers of the lines that hold some; other lines are reported."""
     numbers: list[list[float]] = []
     line_numbers: list[int] = []
-    text = read_text(path, "a text file of comma-separated numbers")
     for line_number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
@@ -60,8 +83,7 @@ def read_mot_rows(path: Path, report: Report = refuse) -> MotRows:
         numbers.append(row)
         line_numbers.append(line_number)
     values = np.array(numbers, dtype=np.float64) if numbers else np.zeros((0, MIN_COLUMNS))
-    rows = MotRows(path, values, np.array(line_numbers, dtype=np.int64))
-    return _with_unique_ids(_with_good_values(rows, report), report)
+    return MotRows(path, values, np.array(line_numbers, dtype=np.int64))
 
 
 def _parse_line(line: str, num_columns: int | None) -> list[float] | str:
