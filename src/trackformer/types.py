@@ -111,10 +111,8 @@ class Clip:
 
     def to(self, device: torch.device | str) -> Clip:
         """The same clip on another device."""
-        return Clip(
-            tuple(images.to(device) for images in self.images),
-            tuple(tuple(target.to(device) for target in frame) for frame in self.targets),
-        )
+        targets = tuple(tuple(target.to(device) for target in frame) for frame in self.targets)
+        return Clip(tuple(images.to(device) for images in self.images), targets)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -197,6 +195,8 @@ class DecoderQueries:
     """Relative reference points (R = 2: x, y) or boxes (R = 4: cxcywh)."""
     is_padding: Bool[Tensor, "B Q"]
     proposals: Proposals | None = None
+    groups: Int[Tensor, "B Q"] | None = None
+    """Queries attend to those of their own group only; None: all are one group."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import accumulate
 from typing import Final
 
 import torch
@@ -21,12 +20,12 @@ from trackformer.models.deformable_transformer import (
     DeformableEncoder,
     LevelTokens,
 )
-from trackformer.models.feature_levels import build_projections, merge, project
+from trackformer.models.feature_levels import build_projections, levels_of, merge, project
 from trackformer.models.heads import MLP, build_box_head, build_class_head, shift_reference
 from trackformer.models.mask_head import MaskHead
 from trackformer.models.padding import valid_ratios
 from trackformer.models.position_encoding import build_position_encoding
-from trackformer.models.query_source import LearnedQueries, ProposalQueries
+from trackformer.models.query_source import BoxPosition, ProposalQueries, build_query_source
 from trackformer.models.settings import DeformableDetrSettings
 from trackformer.types import (
     DecoderOutput,
@@ -77,9 +76,8 @@ class DeformableDetr(nn.Module):
         # Of two frames the previous one's levels come first.
         self.level_embedding = nn.Parameter(torch.randn(settings.num_decoder_levels, size))
         self.encoder = DeformableEncoder(settings)
-        self.query_source = (ProposalQueries if settings.two_stage else LearnedQueries)(
-            size, settings.num_queries
-        )
+        self.query_source = build_query_source(settings)
+        self.box_position = BoxPosition(size) if settings.box_position else None
         self.decoder_layers = nn.ModuleList(
             DeformableDecoderLayer(settings) for _ in range(settings.num_decoder_layers)
         )
@@ -129,7 +127,7 @@ class DeformableDetr(nn.Module):
         """Learned queries with reference points, or the best proposals with reference boxes."""
         queries: DecoderQueries
         if isinstance(self.query_source, ProposalQueries):
-            own = _levels_of(memory, self._current_levels())
+            own = levels_of(memory, self._current_levels())
             queries = self.query_source(own, self.class_heads[-1], self.box_heads[-1])
         else:
             queries = self.query_source(memory)
@@ -143,7 +141,8 @@ class DeformableDetr(nn.Module):
         embeddings, reference = queries.content, queries.reference
         class_logits, boxes = [], []
         for index, layer in enumerate(self.decoder_layers):
-            embeddings = layer(embeddings, reference, queries, memory)
+            placed = queries if self.box_position is None else self.box_position(queries, reference)
+            embeddings = layer(embeddings, reference, placed, memory)
             is_wanted = not self.last_layer_only or index + 1 == len(self.decoder_layers)
             class_head, box_head = self._heads(index)
             if is_wanted:
@@ -276,26 +275,12 @@ class DeformableDetr(nn.Module):
             assert isinstance(last_layer, nn.Linear)
             nn.init.zeros_(last_layer.weight)
             nn.init.zeros_(last_layer.bias)
-            if index == 0 and not settings.two_stage:
+            if index == 0 and not (settings.two_stage or settings.box_anchors):
                 nn.init.constant_(last_layer.bias[2:], -2.0)
 
 
 def _as_tokens(features: Float[Tensor, "B C H W"]) -> Float[Tensor, "B S C"]:
     return features.flatten(2).transpose(1, 2)
-
-
-def _levels_of(memory: Memory, levels: slice) -> Memory:
-    """The tokens of some neighbouring levels."""
-    starts = list(accumulate((h * w for h, w in memory.level_shapes), initial=0))
-    first, last, _ = levels.indices(len(memory.level_shapes))
-    tokens = slice(starts[first], starts[last])
-    return replace(
-        memory,
-        tokens=memory.tokens[:, tokens],
-        is_padding=memory.is_padding[:, tokens],
-        level_shapes=memory.level_shapes[levels],
-        valid_ratios=memory.valid_ratios[:, levels],
-    )
 
 
 def _check_batch(previous: FrameFeatures, images: Images) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from trackformer.models.deformable_attention import DeformableAttention
 from trackformer.models.deformable_sampling import LevelShapes
+from trackformer.models.query_groups import hidden_queries
 from trackformer.models.settings import DeformableDetrSettings
 from trackformer.models.sublayers import Attention, FeedForward, Residual
 from trackformer.types import DecoderQueries, Memory
@@ -126,7 +127,9 @@ class DeformableDecoderLayer(nn.Module):
 
         def attend_to_queries(embeddings: Tensor) -> Tensor:
             placed = embeddings + queries.position
-            attended: Tensor = self.self_attention(placed, placed, embeddings, queries.is_padding)
+            attended: Tensor = self.self_attention(
+                placed, placed, embeddings, queries.is_padding, hidden_queries(queries)
+            )
             return attended
 
         def attend_to_image(embeddings: Tensor) -> Tensor:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import accumulate
 from math import gcd
 
 import torch
@@ -13,7 +15,7 @@ from torch import Tensor, nn
 
 from trackformer.models.backbone import FeatureMap
 from trackformer.models.padding import padding_at
-from trackformer.types import FrameFeatures
+from trackformer.types import FrameFeatures, Memory
 
 
 def project(
@@ -83,3 +85,17 @@ def _fitted(
     missing_rows = like.shape[-2] - features.shape[-2]
     missing_columns = like.shape[-1] - features.shape[-1]
     return F.pad(features, (0, missing_columns, 0, missing_rows))
+
+
+def levels_of(memory: Memory, levels: slice) -> Memory:
+    """The tokens of some neighbouring levels."""
+    starts = list(accumulate((h * w for h, w in memory.level_shapes), initial=0))
+    first, last, _ = levels.indices(len(memory.level_shapes))
+    tokens = slice(starts[first], starts[last])
+    return replace(
+        memory,
+        tokens=memory.tokens[:, tokens],
+        is_padding=memory.is_padding[:, tokens],
+        level_shapes=memory.level_shapes[levels],
+        valid_ratios=memory.valid_ratios[:, levels],
+    )

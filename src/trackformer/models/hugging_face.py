@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from trackformer.boxes import inverse_sigmoid
 from trackformer.models.frozen_batch_norm import fold_batch_norms, freeze_batch_norms
+from trackformer.models.query_groups import hidden_queries
 from trackformer.models.settings import HuggingFaceSettings
 from trackformer.models.torchvision_import import ensure_torchvision
 from trackformer.types import (
@@ -189,7 +190,10 @@ def _attention_mask(queries: DecoderQueries) -> Tensor | None:
     """Additive self-attention mask (B 1 Q Q) that hides padded rows from all others."""
     # Only a single stream is worth the look: reading a value waits for the device, and batches of
     # several almost always have padded rows.
-    if queries.is_padding.shape[0] == 1 and not queries.is_padding.any():
+    is_hidden = hidden_queries(queries)
+    is_one = queries.is_padding.shape[0] == 1
+    if is_one and is_hidden is None and not queries.is_padding.any():
         return None
     rows = queries.is_padding.to(queries.content.dtype) * HIDDEN
-    return rows[:, None, None, :].expand(-1, 1, rows.shape[1], -1)
+    mask = rows[:, None, None, :].expand(-1, 1, rows.shape[1], -1)
+    return mask if is_hidden is None else mask.masked_fill(is_hidden[:, None], HIDDEN)

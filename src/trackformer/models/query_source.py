@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from trackformer.models.deformable_transformer import cell_centres
+from trackformer.models.heads import MLP
 from trackformer.models.position_encoding import sine_features
+from trackformer.models.settings import DeformableDetrSettings
 from trackformer.types import DecoderQueries, Memory, Proposals
 
 FINEST_PROPOSAL_SIZE = 0.05
 """Relative width and height proposed on the finest level; it doubles from level to level."""
+
+
+def build_query_source(settings: DeformableDetrSettings) -> nn.Module:
+    """Proposals, learned boxes or learned points, as the settings say."""
+    size, num_queries = settings.embedding_size, settings.num_queries
+    if settings.two_stage:
+        return ProposalQueries(size, num_queries)
+    kind = AnchorQueries if settings.box_anchors else LearnedQueries
+    return kind(size, num_queries)
 
 
 class LearnedQueries(nn.Module):
@@ -36,6 +48,45 @@ class LearnedQueries(nn.Module):
         )
         is_padding = memory.is_padding.new_zeros(content.shape[:2])
         return DecoderQueries(content, position, reference, is_padding)
+
+
+class AnchorQueries(nn.Module):
+    """Learned object queries that start from boxes, not points (Liu et al. 2022, DAB-DETR)."""
+
+    def __init__(self, embedding_size: int, num_queries: int) -> None:
+        super().__init__()
+        self.position = nn.Parameter(torch.randn(num_queries, embedding_size))
+        self.content = nn.Parameter(torch.randn(num_queries, embedding_size))
+        # Before the sigmoid: centres all over the image, sizes of about 0.12 as of points' boxes.
+        centres = torch.rand(num_queries, 2).logit(eps=1e-3)
+        self.anchors = nn.Parameter(torch.cat([centres, torch.full_like(centres, -2.0)], dim=1))
+
+    def forward(self, memory: Memory) -> DecoderQueries:
+        """The same queries for every image of `memory`."""
+        content, position, reference = (
+            rows[None].expand(len(memory.tokens), -1, -1)
+            for rows in (self.content, self.position, self.anchors.sigmoid())
+        )
+        is_padding = memory.is_padding.new_zeros(content.shape[:2])
+        return DecoderQueries(content, position, reference, is_padding)
+
+
+class BoxPosition(nn.Module):
+    """Adds what a query's present box says to its positional part (DAB-DETR, section 4.2).
+
+    Track queries have no other positional part: this alone tells the others where they are.
+    """
+
+    def __init__(self, embedding_size: int) -> None:
+        super().__init__()
+        self.num_features = embedding_size // 2
+        self.projection = MLP(2 * embedding_size, embedding_size, embedding_size, num_layers=2)
+
+    def forward(self, queries: DecoderQueries, boxes: Float[Tensor, "B Q 4"]) -> DecoderQueries:
+        """The same queries, placed at `boxes` (relative cxcywh)."""
+        features = sine_features(boxes * (2 * math.pi), self.num_features).flatten(2)
+        added = self.projection(features.to(queries.position.dtype))
+        return replace(queries, position=queries.position + added)
 
 
 class ProposalQueries(nn.Module):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from trackformer.config import Settings
 from trackformer.input_settings import InputSettings
@@ -69,6 +69,12 @@ class DeformableDetrSettings(Settings):
     """Every decoder layer refines the boxes of the one before."""
     two_stage: bool = False
     """Object queries come from the encoder's best proposals."""
+    box_anchors: bool = False
+    """Learned object queries start from boxes instead of points, and so do track queries: from the
+    whole box of the frame before (DAB-DETR)."""
+    box_position: bool = False
+    """The positional part of every query, of track queries too, says where its present box is
+    (DAB-DETR); needs `box_anchors` or `two_stage`."""
     multi_frame: Literal["none", "separate_encoder", "joint_encoder"] = "none"
     """Whether the decoder sees the previous frame, too, and if each frame is encoded alone or both
     together (Meinhardt et al. 2022)."""
@@ -80,6 +86,14 @@ class DeformableDetrSettings(Settings):
     classification: Literal["softmax", "sigmoid"] = "sigmoid"
     masks: bool = False
     """A mask head as DETR's, on the level of stride 16: outlines of the objects, too."""
+
+    @model_validator(mode="after")
+    def _with_boxes(self) -> DeformableDetrSettings:
+        if self.box_anchors and self.two_stage:
+            raise ValueError("box_anchors: the proposals of two_stage are boxes already")
+        if self.box_position and not (self.box_anchors or self.two_stage):
+            raise ValueError("box_position: expected box_anchors or two_stage, which have boxes")
+        return self
 
     @property
     def num_decoder_levels(self) -> int:

@@ -36,8 +36,9 @@ class Attention(nn.Module):
         keys: Float[Tensor, "B S C"],
         values: Float[Tensor, "B S C"],
         is_padding: Bool[Tensor, "B S"],
+        is_hidden: Bool[Tensor, "B Q S"] | None = None,
     ) -> Float[Tensor, "B Q C"]:
-        """Weighted means of `values`; rows where `is_padding` have no weight."""
+        """Weighted means of `values`; none of rows with `is_padding`, or hidden from a query."""
         query, key, value = (
             projection(tokens).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
             for projection, tokens in (
@@ -46,11 +47,14 @@ class Attention(nn.Module):
                 (self.value, values),
             )
         )
+        is_visible = ~is_padding[:, None, None, :]
+        if is_hidden is not None:
+            is_visible = is_visible & ~is_hidden[:, None]
         attended = F.scaled_dot_product_attention(
             query,
             key,
             value,
-            attn_mask=~is_padding[:, None, None, :],
+            attn_mask=is_visible,
             dropout_p=self.dropout if self.training else 0.0,
         )
         output: Tensor = self.output(attended.transpose(1, 2).flatten(2))

@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from trackformer.errors import ConfigError
 from trackformer.models.detector import Detector, Segmenter
+from trackformer.models.query_groups import followed_by
 from trackformer.models.settings import ModelSettings
 from trackformer.types import (
+    DecoderOutput,
     DecoderQueries,
     FrameFeatures,
     Images,
@@ -75,23 +77,39 @@ class TrackFormer(nn.Module):
 
     def decode(self, memory: Memory, track_queries: TrackQueries | None = None) -> ModelOutput:
         """The part of `forward` that does; `memory` may be used again with other track queries."""
-        detector = self._as_detector
-        queries = detector.object_queries(memory)
-        num_track_queries = 0
-        if track_queries is not None and track_queries.embeddings.shape[1] > 0:
-            num_track_queries = track_queries.embeddings.shape[1]
-            queries = self._join(track_queries, queries)
-        answer = detector.decode(memory, queries)
-        return ModelOutput(
-            class_logits=answer.class_logits,
-            boxes=answer.boxes,
-            embeddings=answer.embeddings,
-            is_padding=queries.is_padding,
-            memory=memory,
-            num_track_queries=num_track_queries,
-            has_no_object_class=detector.has_no_object_class,
-            proposals=queries.proposals,
+        queries = self._queries(memory, track_queries)
+        answer = self._as_detector.decode(memory, queries)
+        return self._output(memory, queries, answer, _count(track_queries))
+
+    def decode_beside(
+        self, memory: Memory, track_queries: TrackQueries | None, others: DecoderQueries
+    ) -> tuple[ModelOutput, DecoderOutput]:
+        """`decode`, and the answers to other queries, which those asked do not see.
+
+        Args:
+            memory: Of the images.
+            track_queries: As in `decode`.
+            others: E queries with groups; `as_content` makes contents of embeddings.
+        """
+        queries = self._queries(memory, track_queries)
+        answer = self._as_detector.decode(memory, followed_by(queries, others))
+        asked, beside = (
+            DecoderOutput(
+                answer.class_logits[:, :, rows],
+                answer.boxes[:, :, rows],
+                answer.embeddings[:, rows],
+            )
+            for rows in (
+                slice(queries.content.shape[1]),
+                slice(queries.content.shape[1], None),
+            )
         )
+        return self._output(memory, queries, asked, _count(track_queries)), beside
+
+    def as_content(self, embeddings: Float[Tensor, "B T C"]) -> Float[Tensor, "B T C"]:
+        """What a decoder is given of the embeddings of track queries."""
+        carried: Tensor = embeddings if self.carry is None else self.carry(embeddings)
+        return carried
 
     @property
     def predicts_masks(self) -> bool:
@@ -126,10 +144,12 @@ class TrackFormer(nn.Module):
         logits = self.masks_of(output.memory, output.embeddings, torch.ones_like(output.is_padding))
         return replace(output, masks=logits.view(*output.is_padding.shape, *logits.shape[1:]))
 
-    def _join(self, tracks: TrackQueries, objects: DecoderQueries) -> DecoderQueries:
-        content = tracks.embeddings.to(objects.content.dtype)
-        if self.carry is not None:
-            content = self.carry(content)
+    def _queries(self, memory: Memory, tracks: TrackQueries | None) -> DecoderQueries:
+        """Track queries in front of the object queries."""
+        objects = self._as_detector.object_queries(memory)
+        if tracks is None or _count(tracks) == 0:
+            return objects
+        content = self.as_content(tracks.embeddings.to(objects.content.dtype))
         # Reference points are the centre of a reference box, so the first columns serve both.
         reference = tracks.boxes[..., : objects.reference.shape[-1]].to(objects.reference.dtype)
         return DecoderQueries(
@@ -141,9 +161,27 @@ class TrackFormer(nn.Module):
             proposals=objects.proposals,
         )
 
+    def _output(
+        self, memory: Memory, queries: DecoderQueries, answer: DecoderOutput, num_track_queries: int
+    ) -> ModelOutput:
+        return ModelOutput(
+            class_logits=answer.class_logits,
+            boxes=answer.boxes,
+            embeddings=answer.embeddings,
+            is_padding=queries.is_padding,
+            memory=memory,
+            num_track_queries=num_track_queries,
+            has_no_object_class=self._as_detector.has_no_object_class,
+            proposals=queries.proposals,
+        )
+
     @property
     def _as_detector(self) -> Detector:
         return cast(Detector, self.detector)
+
+
+def _count(track_queries: TrackQueries | None) -> int:
+    return 0 if track_queries is None else track_queries.embeddings.shape[1]
 
 
 class CarryProjection(nn.Module):

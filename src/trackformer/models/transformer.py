@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from trackformer.models.query_groups import hidden_queries
 from trackformer.models.settings import DetrSettings
 from trackformer.models.sublayers import Attention, FeedForward, Residual
 from trackformer.types import DecoderQueries, Memory
@@ -104,7 +105,9 @@ class DecoderLayer(nn.Module):
 
         def attend_to_queries(embeddings: Tensor) -> Tensor:
             placed = embeddings + queries.position
-            attended: Tensor = self.self_attention(placed, placed, embeddings, queries.is_padding)
+            attended: Tensor = self.self_attention(
+                placed, placed, embeddings, queries.is_padding, hidden_queries(queries)
+            )
             return attended
 
         def attend_to_image(embeddings: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ from trackformer.evaluation.validation import Validation, read_validation
 from trackformer.models.build import build_model
 from trackformer.models.trackformer import TrackFormer
 from trackformer.training.clip_loss import ClipLoss, clip_loss
+from trackformer.training.denoising import Denoiser
 from trackformer.training.frame_loss import ClipLossSettings
 from trackformer.training.observation import Observer
 from trackformer.training.optimizer import build_optimizer, build_schedule
@@ -35,9 +36,12 @@ from trackformer.types import Clip
 class ClipTrainer(nn.Module):
     """A model and its loss as one module, so that one forward pass is one step in any wrapper."""
 
-    def __init__(self, model: TrackFormer, settings: ClipLossSettings) -> None:
+    def __init__(
+        self, model: TrackFormer, settings: ClipLossSettings, denoiser: Denoiser | None
+    ) -> None:
         super().__init__()
         self.model = model
+        self.denoiser = denoiser
         self.settings = settings
         self.mean_over_processes = _identity
 
@@ -46,7 +50,13 @@ class ClipTrainer(nn.Module):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The clip's loss and its parts."""
         loss: ClipLoss = clip_loss(
-            self.model, clip, self.settings, generator, self.mean_over_processes, observe
+            self.model,
+            clip,
+            self.settings,
+            generator,
+            self.mean_over_processes,
+            observe,
+            self.denoiser,
         )
         return loss.total, loss.terms
 
@@ -59,6 +69,7 @@ class Run:
     accelerator: Accelerator
     model: TrackFormer
     averaged: AveragedModel | None
+    denoiser: Denoiser | None
     trainer: nn.Module
     optimizer: Any
     schedule: Any
@@ -91,8 +102,7 @@ def build_run(settings: TrainingSettings) -> Run:
     torch.manual_seed(settings.seed)
     model = _initial_model(settings).train().to(accelerator.device)
     _check_loss(model, settings)
-    optimizer = build_optimizer(model, settings.optimizer)
-    schedule = build_schedule(optimizer, settings.optimizer)
+    denoiser = _build_denoiser(model, settings)
     decay = settings.optimizer.ema_decay
     averaged = None
     if decay > 0:
@@ -106,9 +116,12 @@ def build_run(settings: TrainingSettings) -> Run:
             settings.loss,
             settings.checkpoint_frames,
         ),
+        denoiser,
     )
     if accelerator.num_processes > 1:
         trainer.mean_over_processes = lambda count: accelerator.reduce(count, reduction="mean")
+    optimizer = build_optimizer(trainer, settings.optimizer)
+    schedule = build_schedule(optimizer, settings.optimizer)
     prepared, optimizer = accelerator.prepare(trainer, optimizer)
     validation = None
     if settings.validation is not None:
@@ -116,7 +129,9 @@ def build_run(settings: TrainingSettings) -> Run:
         validation = read_validation(
             wanted.path, wanted.format, settings.class_names, wanted.metric
         )
-    return Run(settings, accelerator, model, averaged, prepared, optimizer, schedule, validation)
+    return Run(
+        settings, accelerator, model, averaged, denoiser, prepared, optimizer, schedule, validation
+    )
 
 
 def _initial_model(settings: TrainingSettings) -> TrackFormer:
@@ -130,6 +145,19 @@ def _initial_model(settings: TrainingSettings) -> TrackFormer:
         model = build_model(settings.model.model_copy(update={"class_names": settings.class_names}))
     model.settings = model.settings.model_copy(update=changes)
     return model
+
+
+def _build_denoiser(model: TrackFormer, settings: TrainingSettings) -> Denoiser | None:
+    wanted = settings.denoising
+    if wanted.object_groups == 0 and wanted.track_groups == 0:
+        return None
+    if model.settings.detector.kind == "detr":
+        raise ConfigError(
+            "denoising: expected a model whose queries start from a place (deformable_detr or "
+            "hugging_face), got detr"
+        )
+    denoiser = Denoiser(wanted, len(settings.class_names), model.embedding_size)
+    return denoiser.to(next(model.parameters()).device)
 
 
 def _check_loss(model: TrackFormer, settings: TrainingSettings) -> None:

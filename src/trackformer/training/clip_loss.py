@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from trackformer.models.trackformer import TrackFormer
-from trackformer.training.frame_loss import ClipLossSettings, frame_loss
+from trackformer.training.denoising import Denoiser, NoisyCopies, denoising_losses
+from trackformer.training.frame_loss import ClipLossSettings, frame_loss, weighted
 from trackformer.training.matching import match
 from trackformer.training.observation import ObservedFrame, Observer
 from trackformer.training.published_augmentation import GeneratorDraws, augment_as_published
@@ -24,7 +25,15 @@ from trackformer.training.track_queries import (
     carry,
     nothing_carried,
 )
-from trackformer.types import Clip, FrameFeatures, Images, ModelOutput, Target, TrackQueries
+from trackformer.types import (
+    Clip,
+    DecoderOutput,
+    FrameFeatures,
+    Images,
+    ModelOutput,
+    Target,
+    TrackQueries,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,13 +50,14 @@ def _nobody_looks(_frame: ObservedFrame) -> None:
     pass
 
 
-def clip_loss(
+def clip_loss(  # noqa: PLR0913 - what is trained, on what, beside whom, and who looks
     model: TrackFormer,
     clip: Clip,
     settings: ClipLossSettings,
     generator: torch.Generator,
     mean_over_processes: Callable[[Tensor], Tensor],
     observe: Observer = _nobody_looks,
+    denoiser: Denoiser | None = None,
 ) -> ClipLoss:
     """Run the frames in order, each asked for the objects found in the one before.
 
@@ -58,6 +68,7 @@ def clip_loss(
         generator: Of the track-query augmentation; on the CPU.
         mean_over_processes: Averages a count over all processes (the identity for one).
         observe: Called with every frame.
+        denoiser: Adds noisy copies of objects and tracks.
     """
     batch_size = len(clip.targets[0])
     motions = _draw_motions(batch_size, settings.track_queries, generator)
@@ -72,13 +83,21 @@ def clip_loss(
         queries, index = _asked(carried, targets, motions, settings.track_queries)
         # Without gradient, earlier frames are a given for this step (the paper's two frames).
         with torch.set_grad_enabled(is_trained or settings.track_queries.carry_gradient):
-            output = _answer(model, images, queries, previous, settings)
+            copies = None
+            if denoiser is not None and is_trained:
+                copies = denoiser(model, queries, index, targets, generator)
+            answer = _checkpointed if settings.checkpoint_frames else _answer
+            output, beside = answer(model, images, queries, previous, copies)
         previous = _left_for_the_next(output, settings.track_queries)
         target_index = match(output, targets, index, settings.matching)
         observe(ObservedFrame(images, targets, queries, output, target_index))
         if is_trained:
             num_objects = _num_objects(targets, output, mean_over_processes)
             loss, parts = frame_loss(model, output, target_index, targets, num_objects, settings)
+            if denoiser is not None:
+                noisy = denoising_losses(beside, copies, targets, num_objects, settings.loss)
+                loss = loss + denoiser.settings.weight * noisy.total(settings.loss)
+                parts |= weighted("denoising", noisy, settings.loss, denoiser.settings.weight)
             losses.append(loss)
             for name, value in parts.items():
                 terms[name] = terms.get(name, torch.zeros_like(value)) + value
@@ -112,13 +131,28 @@ def _answer(
     images: Images,
     queries: TrackQueries | None,
     previous: FrameFeatures | None,
-    settings: ClipLossSettings,
-) -> ModelOutput:
-    if not (settings.checkpoint_frames and torch.is_grad_enabled()):
-        answer: ModelOutput = model(images, queries, previous)
-        return answer
-    # The backward pass computes the frame again, with the same dropout, instead of storing it.
-    again: ModelOutput = checkpoint(model, images, queries, previous, use_reentrant=False)
+    copies: NoisyCopies | None,
+) -> tuple[ModelOutput, DecoderOutput | None]:
+    """The model's answer, and that to the noisy copies."""
+    memory = model.encode(images, previous)
+    if copies is None:
+        return model.decode(memory, queries), None
+    return model.decode_beside(memory, queries, copies.queries)
+
+
+def _checkpointed(
+    model: TrackFormer,
+    images: Images,
+    queries: TrackQueries | None,
+    previous: FrameFeatures | None,
+    copies: NoisyCopies | None,
+) -> tuple[ModelOutput, DecoderOutput | None]:
+    """The same; the backward pass computes it again, with the same dropout, instead of storing."""
+    if not torch.is_grad_enabled():
+        return _answer(model, images, queries, previous, copies)
+    again: tuple[ModelOutput, DecoderOutput | None] = checkpoint(
+        _answer, model, images, queries, previous, copies, use_reentrant=False
+    )
     return again
 
 

@@ -46,11 +46,11 @@ def frame_loss(
         output.num_track_queries,
     )
     total = decoder.total(settings.loss)
-    parts = _named("decoder", decoder, settings.loss)
+    parts = weighted("decoder", decoder, settings.loss)
     if output.proposals is not None:
         encoder = _proposal_loss(output, output.proposals, targets, num_objects, settings)
         total = total + encoder.total(settings.loss)
-        parts |= _named("encoder", encoder, settings.loss)
+        parts |= weighted("encoder", encoder, settings.loss)
     if model.predicts_masks:
         masks = mask_losses(model, output, target_index[-1], targets, num_objects)
         total = total + masks.total(settings.loss)
@@ -92,9 +92,12 @@ def _proposal_loss(
     )
 
 
-def _named(stage: str, losses: SetLosses, settings: LossSettings) -> dict[str, Tensor]:
+def weighted(
+    stage: str, losses: SetLosses, settings: LossSettings, weight: float = 1.0
+) -> dict[str, Tensor]:
+    """The three terms as they count in the total, detached, named after their stage."""
     return {
-        f"{stage}_class": settings.class_weight * losses.classification.detach(),
-        f"{stage}_l1": settings.l1_weight * losses.l1.detach(),
-        f"{stage}_giou": settings.giou_weight * losses.giou.detach(),
+        f"{stage}_class": weight * settings.class_weight * losses.classification.detach(),
+        f"{stage}_l1": weight * settings.l1_weight * losses.l1.detach(),
+        f"{stage}_giou": weight * settings.giou_weight * losses.giou.detach(),
     }

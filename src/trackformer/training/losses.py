@@ -55,7 +55,7 @@ def set_prediction_loss(  # noqa: PLR0913 - what was predicted, what was meant, 
     # float32 whatever the autocast: sums over thousands of queries lose small terms in half.
     with torch.autocast(class_logits.device.type, enabled=False):
         class_logits, boxes = class_logits.float(), boxes.float()
-        target_boxes, target_labels = _padded(targets, boxes)
+        target_boxes, target_labels = padded_targets(targets, boxes)
         is_matched = target_index >= 0
         image = torch.arange(len(targets), device=boxes.device)[None, :, None]
         row = target_index.clamp(min=0)
@@ -80,7 +80,7 @@ def set_prediction_loss(  # noqa: PLR0913 - what was predicted, what was meant, 
         )
 
 
-def _padded(
+def padded_targets(
     targets: Sequence[Target], like: Tensor
 ) -> tuple[Float[Tensor, "B G 4"], Int[Tensor, "B G"]]:
     """All targets of a batch in one tensor, at least one row so that it can be indexed."""

@@ -83,7 +83,7 @@ def part_of(name: str) -> Part:
         return "backbone"
     if "encoder" in words:
         return "encoder"
-    return "carry" if words[0] == "carry" else "decoder"
+    return "carry" if "carry" in words else "decoder"
 
 
 def layers_behind(names: Iterable[str]) -> dict[str, int]:

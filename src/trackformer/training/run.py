@@ -147,6 +147,7 @@ def _save(run: Run) -> None:
         optimizer=run.optimizer.state_dict(),
         schedule=run.schedule.state_dict(),
         best_score=run.best_score,
+        denoiser=None if run.denoiser is None else run.denoiser.state_dict(),
     )
     save_state(state, run.settings.output / "last.pt")
     save_model(_weights_to_keep(run), run.settings.output / "last.safetensors", _notes(run, {}))
@@ -157,6 +158,8 @@ def _restore(run: Run, state: RunState) -> None:
         run.model.load_state_dict(state.model)
         if run.averaged is not None and state.averaged is not None:
             run.averaged.load_state_dict(state.averaged)
+        if run.denoiser is not None and state.denoiser is not None:
+            run.denoiser.load_state_dict(state.denoiser)
         run.optimizer.load_state_dict(state.optimizer)
         run.schedule.load_state_dict(state.schedule)
     except (KeyError, RuntimeError, ValueError) as error:

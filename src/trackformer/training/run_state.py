@@ -25,6 +25,8 @@ class RunState:
     schedule: dict[str, Any]
     best_score: float | None
     """Best validation score so far."""
+    denoiser: dict[str, Any] | None = None
+    """Weights that exist in training only."""
 
 
 def save_state(state: RunState, path: Path) -> None:

@@ -92,6 +92,23 @@ class TrackQuerySettings(Settings):
         return self
 
 
+class DenoisingSettings(Settings):
+    """Noisy copies that the decoder must put right, in training only (DN-DETR); off: the paper."""
+
+    object_groups: NonNegativeInt = 0
+    """Copies of every object, as queries of its class; each group sees only itself. 0: off."""
+    track_groups: NonNegativeInt = 0
+    """Copies of every track query, which must find what it must find. 0: off."""
+    box_noise: Rate = 0.4
+    """Boxes are shifted by up to half of this share of their size, and scaled by up to it."""
+    label_noise: Rate = 0.2
+    """Share of objects' copies that ask with a random class."""
+    embedding_noise: NonNegativeFloat = 0.2
+    """Noise on the embeddings of tracks' copies, relative to their root mean square."""
+    weight: NonNegativeFloat = 1.0
+    """Of their loss, which is per object and group."""
+
+
 class OptimizerSettings(Settings):
     """AdamW with parameter groups, warm-up, schedule, clipping and averaging."""
 
@@ -166,6 +183,7 @@ class TrainingSettings(Settings):
     track_queries: TrackQuerySettings = TrackQuerySettings()
     matching: MatchingSettings = MatchingSettings()
     loss: LossSettings = LossSettings()
+    denoising: DenoisingSettings = DenoisingSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
     validation: ValidationSettings | None = None
     diagnostics: DiagnosticsSettings = DiagnosticsSettings()
