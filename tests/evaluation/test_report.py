@@ -4,6 +4,7 @@ import json
 import pytest
 from rich.console import Console
 
+from trackformer.cli import run
 from trackformer.errors import DataError
 from trackformer.evaluation.report import evaluate_folders, score_table, write_json
 
@@ -116,3 +117,15 @@ def test_the_table_has_a_row_per_sequence_and_one_for_all(tmp_path):
     Console(file=output, width=200).print(score_table(table))
     rows = [line.split() for line in output.getvalue().splitlines() if "65.5" in line]
     assert [row[1] for row in rows] == ["street", "combined"]
+
+
+def test_the_command_writes_switches_and_plots_of_a_part_of_the_video(tmp_path, capsys):
+    write_sequence(tmp_path, "street")
+    write_results(tmp_path / "street.txt", FLAWED)
+    files = ["--switches", str(tmp_path / "s.csv"), "--plots", str(tmp_path / "plots")]
+    words = ["--ground-truth", str(tmp_path / "street"), "--results", str(tmp_path / "street.txt")]
+    assert run(["evaluate", *words, *files, "--frames", "2-3"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("street, frames 2-3: 1 sequence, 2 frames, 4 boxes of 2 objects")
+    assert (tmp_path / "s.csv").read_text().splitlines()[1] == "street,3,1,1,3,2,takeover"
+    assert len(list((tmp_path / "plots").iterdir())) == 3
