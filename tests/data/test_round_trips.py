@@ -17,7 +17,7 @@ from trackformer.data.assembly import Entry, Kind, assemble_frame
 from trackformer.data.convert import write_annotations
 from trackformer.data.format_names import FormatName
 from trackformer.data.formats import FORMATS
-from trackformer.data.masks import Polygons, RunLengths
+from trackformer.data.masks import MaskImage, Polygons, RunLengths, decode_mask
 from trackformer.data.read import read_annotations, recognised_format
 from trackformer.image_files import image_size
 
@@ -87,6 +87,21 @@ def test_outlines_and_visible_boxes_come_back_from_coco(image: Path, tmp_path: P
     (frame,) = read_annotations(tmp_path / "out").sequences[0].frames
     assert frame.segmentations == (outline,)
     assert frame.visible_boxes_xyxy.tolist() == [[1, 1, 9, 8]]
+
+
+def test_mask_images_become_run_lengths_in_coco(image: Path, tmp_path: Path):
+    import cv2
+
+    mask = np.zeros(SIZE, np.uint8)
+    mask[:3, 2:4] = 7
+    mask[0, 0] = 7
+    cv2.imwrite(str(tmp_path / "mask.png"), mask)
+    outline = MaskImage(tmp_path / "mask.png", 7)
+    entry = Entry("", 0, (0, 0, 4, 3), track_id=1, segmentation=outline)
+    write_annotations(one_frame(image, entry), tmp_path / "out", "coco")
+    (again,) = read_annotations(tmp_path / "out").sequences[0].frames[0].segmentations
+    assert isinstance(again, RunLengths)
+    assert np.array_equal(decode_mask(again, SIZE), mask == 7)
 
 
 def test_visible_boxes_come_back_from_crowdhuman(image: Path, tmp_path: Path):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 
 from trackformer.checking.images import THUMBNAIL_SIDE
 from trackformer.checking.records import Finding, ImageFacts, Inspected, Place, frame_place
@@ -31,6 +31,8 @@ class Pictures:
     frames: tuple[tuple[AnnotatedSequence, AnnotatedFrame], ...]
     fingerprints: Float[np.ndarray, "images 64"]
     thumbnails: Float[np.ndarray, "images pixels"]
+    sequence_numbers: Int[np.ndarray, " images"]
+    """Which sequence each belongs to."""
 
     def place(self, row: int) -> Place:
         """Where an image is."""
@@ -40,11 +42,13 @@ class Pictures:
 def pictures(inspected: Inspected) -> Pictures:
     """The readable images of the data."""
     found: list[tuple[tuple[AnnotatedSequence, AnnotatedFrame], ImageFacts]] = []
-    for sequence in inspected.data.sequences:
+    numbers: list[int] = []
+    for number, sequence in enumerate(inspected.data.sequences):
         for frame in sequence.frames:
             facts = inspected.images.get(frame.image_path) if frame.image_path else None
             if facts is not None and facts.size is not None:
                 found.append(((sequence, frame), facts))
+                numbers.append(number)
     thumbnails: list[UInt8[np.ndarray, " _"]] = [facts.thumbnail.ravel() for _, facts in found]
     return Pictures(
         frames=tuple(frame for frame, _ in found),
@@ -52,6 +56,7 @@ def pictures(inspected: Inspected) -> Pictures:
             -1, 64
         ),
         thumbnails=np.array(thumbnails, dtype=np.float32).reshape(len(found), THUMBNAIL_SIDE**2),
+        sequence_numbers=np.array(numbers, dtype=np.int64),
     )
 
 
@@ -59,11 +64,15 @@ def check_repeated(inspected: Inspected) -> Iterator[Finding]:
     """Still images, or frames of different videos, that show the same picture."""
     own = pictures(inspected)
     places = []
-    for row, other in _same_pairs(own, own):
-        if other < row and own.frames[row][0] is not own.frames[other][0]:
-            place = own.place(row)
-            text = f"{place.where} shows {own.place(other).where}"
-            places.append(Place(text, place.sequence, place.frame_index))
+    for start, is_near in _near_blocks(own, own):
+        of_block = own.sequence_numbers[start : start + len(is_near)]
+        is_near &= own.sequence_numbers[None] < of_block[:, None]
+        for row in np.flatnonzero(is_near.any(axis=1)).tolist():
+            other = _first_same(own, start + row, own, is_near[row])
+            if other is not None:
+                place = own.place(start + row)
+                text = f"{place.where} shows {own.place(other).where}"
+                places.append(Place(text, place.sequence, place.frame_index))
     if places:
         what = f"{len(places)} images are near-duplicates of others"
         remedy = "remove one of the two, or make sure that both are on the same side of a split"
@@ -75,15 +84,17 @@ def check_leakage(inspected: Inspected) -> Iterator[Finding]:
     if inspected.validation is None:
         return
     validation, own = pictures(inspected.validation), pictures(inspected)
-    leaked: dict[int, Place] = {}
-    for row, other in _same_pairs(validation, own):
-        place = validation.place(row)
-        text = f"{place.where} is in training as {own.place(other).where}"
-        leaked.setdefault(row, Place(text))
+    leaked = []
+    for start, is_near in _near_blocks(validation, own):
+        for row in np.flatnonzero(is_near.any(axis=1)).tolist():
+            other = _first_same(validation, start + row, own, is_near[row])
+            if other is not None:
+                where = validation.place(start + row).where
+                leaked.append(Place(f"{where} is in training as {own.place(other).where}"))
     if leaked:
         what = f"{len(leaked)} of {len(validation.frames)} validation images are training images"
         remedy = "take them out of one of the two: scores on them are not to be believed"
-        yield Finding("leaked-image", "error", what, remedy, tuple(leaked.values()))
+        yield Finding("leaked-image", "error", what, remedy, tuple(leaked))
     yield from _same_names(inspected, inspected.validation)
     yield from _same_scenes(validation, own)
 
@@ -129,15 +140,23 @@ def _same_scenes(validation: Pictures, own: Pictures) -> Iterator[Finding]:
         yield Finding("leaked-scene", "warning", what, remedy, places)
 
 
-def _same_pairs(first: Pictures, second: Pictures) -> Iterator[tuple[int, int]]:
-    """Rows of the same picture."""
+def _near_blocks(
+    first: Pictures, second: Pictures
+) -> Iterator[tuple[int, Bool[np.ndarray, "A E"]]]:
+    """Number of a first row, and which pictures are nearly the same in a block from there on."""
     for start in range(0, len(first.frames), BLOCK):
-        block = first.thumbnails[start : start + BLOCK]
-        bits = _differing_bits(first.fingerprints[start : start + BLOCK], second.fingerprints)
-        is_near = (bits <= SAME_BITS) & (_mean_squares(block, second.thumbnails) <= SAME_RMS**2)
-        for row, other in zip(*np.nonzero(is_near), strict=True):
-            if np.abs(block[row] - second.thumbnails[other]).max() <= SAME_LEVELS:
-                yield int(start + row), int(other)
+        end = start + BLOCK
+        bits = _differing_bits(first.fingerprints[start:end], second.fingerprints)
+        squares = _mean_squares(first.thumbnails[start:end], second.thumbnails)
+        yield start, (bits <= SAME_BITS) & (squares <= SAME_RMS**2)
+
+
+def _first_same(first: Pictures, row: int, second: Pictures, is_near: np.ndarray) -> int | None:
+    """The first of the near pictures that is the same to the last part of it."""
+    near = np.flatnonzero(is_near)
+    levels = np.abs(first.thumbnails[row] - second.thumbnails[near]).max(axis=1, initial=0)
+    same = near[levels <= SAME_LEVELS]
+    return int(same[0]) if len(same) else None
 
 
 def _mean_squares(

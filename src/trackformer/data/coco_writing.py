@@ -8,8 +8,17 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
+from jaxtyping import Bool
+
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
-from trackformer.data.masks import Polygons, RunLengths, Segmentation
+from trackformer.data.masks import (
+    MaskImage,
+    Polygons,
+    RunLengths,
+    Segmentation,
+    decode_mask,
+)
 from trackformer.data.writing import grouped_image_place, required_size
 
 Record: TypeAlias = dict[str, Any]
@@ -72,7 +81,7 @@ def _annotation_records(
             visible = _box_record(frame.visible_boxes_xyxy[row].tolist())
             record["visible_bbox"] = visible["bbox"]
         if frame.segmentations:
-            record |= _outline_record(frame.segmentations[row])
+            record |= _outline_record(frame.segmentations[row], required_size(sequence))
         yield record
     for box in frame.ignore_boxes_xyxy.tolist():
         yield _box_record(box) | {"category_id": 1, "iscrowd": 1}
@@ -84,12 +93,24 @@ def _box_record(box: list[float]) -> Record:
     return {"bbox": [left, top, *size], "area": size[0] * size[1]}
 
 
-def _outline_record(segmentation: Segmentation | None) -> Record:
+def _outline_record(segmentation: Segmentation | None, image_size: tuple[int, int]) -> Record:
     match segmentation:
         case Polygons(parts):
             return {"segmentation": [list(part) for part in parts]}
         case RunLengths(counts, (height, width)):
             runs = counts if isinstance(counts, str) else list(counts)
             return {"segmentation": {"counts": runs, "size": [height, width]}}
-        case _:
+        case MaskImage():
+            return {"segmentation": _run_lengths(decode_mask(segmentation, image_size))}
+        case None:
             return {}
+
+
+def _run_lengths(mask: Bool[np.ndarray, "H W"]) -> Record:
+    """COCO's runs of background and object by turns, column by column."""
+    pixels = mask.T.ravel()
+    ends = np.flatnonzero(np.diff(pixels)) + 1
+    lengths = np.diff([0, *ends, len(pixels)]).tolist()
+    # The first run is background, if only of length 0.
+    counts = [0, *lengths] if len(pixels) and pixels[0] else lengths
+    return {"counts": counts, "size": list(mask.shape)}
