@@ -29,6 +29,8 @@ class DocumentedField:
     help: str
     is_optional: bool
     """None is among its values."""
+    is_switch: bool
+    """True or false, and false by default: naming it switches it on."""
 
 
 def add_settings_flags(
@@ -42,6 +44,8 @@ def add_settings_flags(
             dest=_PREFIX + field.name,
             metavar=field.name.split("_")[-1].upper(),
             type=_optional if field.is_optional else str,
+            nargs="?" if field.is_switch else None,
+            const="true" if field.is_switch else None,
             default=argparse.SUPPRESS,
             help=f"{field.help} (default: {field.default})".replace("%", "%%"),
         )
@@ -86,6 +90,7 @@ def _documented(settings_class: ast.ClassDef) -> Iterator[DocumentedField]:
                     default=_as_typed(default),
                     help=" ".join(docstring.split()),
                     is_optional=ast.unparse(kind).endswith("| None"),
+                    is_switch=ast.unparse(default) == "False",
                 )
 
 

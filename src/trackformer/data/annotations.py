@@ -6,13 +6,16 @@ Axis letters: G objects, I ignore regions, O other boxes, V visible boxes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 
 from trackformer.data.masks import Segmentation
+from trackformer.errors import DataError
+from trackformer.image_files import read_image
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,7 +25,8 @@ class AnnotatedFrame:
     frame_index: int
     """0-based; `sequence.frames[i].frame_index == i`."""
     image_path: Path | None
-    """None where only the annotations are at hand: enough to evaluate, not to train."""
+    """None where the image is in no file (`pixels`), or only the annotations are at hand: enough
+    to evaluate, not to train."""
     boxes_xyxy: Float[np.ndarray, "G 4"]
     """The objects, in the order of the file. Have an area; may reach beyond the image."""
     labels: Int[np.ndarray, " G"]
@@ -46,6 +50,20 @@ class AnnotatedFrame:
     visible_boxes_xyxy: Float[np.ndarray, "V 4"] = field(default_factory=lambda: np.zeros((0, 4)))
     """The part of each object that can be seen, where `boxes_xyxy` are whole objects; V = G, or 0
     where the format has none."""
+    pixels: UInt8[np.ndarray, "H W 3"] | None = None
+    """The image itself, RGB, where it is in no file."""
+
+    def read_pixels(self) -> UInt8[np.ndarray, "H W 3"]:
+        """The RGB pixels of the image.
+
+        Raises:
+            DataError: There is no image, or its file cannot be read.
+        """
+        if self.pixels is not None:
+            return self.pixels
+        if self.image_path is None:
+            raise DataError(f"frame {self.frame_index + 1}: expected images, got annotations only")
+        return read_image(self.image_path)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +71,8 @@ class AnnotatedSequence:
     """The frames of one video in order, or one still image."""
 
     name: str
-    frames: tuple[AnnotatedFrame, ...]
+    frames: Sequence[AnnotatedFrame]
+    """A tuple, or frames that are drawn when they are asked for."""
     image_size: tuple[int, int] | None
     """(height, width), the same for all frames; None where there are no images."""
     frame_rate: float | None

@@ -23,8 +23,6 @@ from trackformer.data.transforms import (
     cut_at_borders,
     recolour,
 )
-from trackformer.errors import DataError
-from trackformer.image_files import read_image
 from trackformer.input_settings import InputSettings
 from trackformer.preprocessing import normalise
 from trackformer.types import Clip, Images, Target
@@ -42,9 +40,9 @@ class ClipSample:
 class ClipPlan:
     """Everything that is random about a clip; drawing it reads no image."""
 
-    frames: tuple[AnnotatedFrame, ...]
-    is_video: bool
-    """False: all frames are the same still image."""
+    sequence: AnnotatedSequence
+    rows: tuple[int, ...]
+    """Of the sequence's frames; all the same in a still image."""
     path: CropPath
     colours: ColourChange
 
@@ -113,27 +111,29 @@ class ClipDataset(Dataset[Clip]):
         sequence, anchor = self._sampler.draw(random)
         settings = self._settings
         if sequence.is_video:
-            frames = _video_frames(sequence, anchor, length, settings, random)
+            rows = _video_rows(sequence, anchor, length, settings, random)
             path = draw_video_path(length, settings, random)
         else:
-            frames = [sequence.frames[0]] * length
+            rows = [0] * length
             path = draw_still_path(length, settings, random)
         colours = ColourChange(*(1 + settings.colour_jitter * random.uniform(-1, 1, size=3)))
-        return ClipPlan(tuple(frames), sequence.is_video, path, colours)
+        return ClipPlan(sequence, tuple(rows), path, colours)
 
     def _show(self, plan: ClipPlan) -> ClipSample:
         settings = self._settings
-        first = _pixels_of(plan.frames[0])
+        # Frames may be drawn when they are asked for: each is, once.
+        frames = [plan.sequence.frames[row] for row in plan.rows]
+        first = frames[0].read_pixels()
         crops = plan.path.crops((first.shape[0], first.shape[1]), settings.canvas)
         images, targets = [], []
-        for position, (frame, crop) in enumerate(zip(plan.frames, crops, strict=True)):
-            reuse = position == 0 or not plan.is_video
-            pixels = first if reuse else _pixels_of(frame)
+        for position, (frame, crop) in enumerate(zip(frames, crops, strict=True)):
+            reuse = position == 0 or not plan.sequence.is_video
+            pixels = first if reuse else frame.read_pixels()
             shown = recolour(crop_image(pixels, crop, settings.canvas), plan.colours)
             images.append(normalise(shown, self._input))
             place = FrameInClip(
                 image_size=(pixels.shape[0], pixels.shape[1]),
-                is_video=plan.is_video,
+                is_video=plan.sequence.is_video,
                 is_last=position == len(crops) - 1,
             )
             targets.append(self._target(frame, crop, place))
@@ -191,13 +191,13 @@ def target_of(
     )
 
 
-def _video_frames(
+def _video_rows(
     sequence: AnnotatedSequence,
     anchor: int,
     length: int,
     settings: ClipSettings,
     random: np.random.Generator,
-) -> list[AnnotatedFrame]:
+) -> list[int]:
     """`length` frames at an even, random distance, forwards or backwards.
 
     Anywhere in the video, or around the frame `anchor` where frames with rare classes are
@@ -213,10 +213,4 @@ def _video_frames(
     rows = [min(start + gap * i, len(sequence.frames) - 1) for i in range(length)]
     if random.random() < settings.reverse_rate:
         rows.reverse()
-    return [sequence.frames[row] for row in rows]
-
-
-def _pixels_of(frame: AnnotatedFrame) -> np.ndarray:
-    if frame.image_path is None:
-        raise DataError("training data: expected images, got annotations only")
-    return read_image(frame.image_path)
+    return rows

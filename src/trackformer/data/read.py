@@ -8,6 +8,8 @@ from trackformer.data.annotations import AnnotatedData
 from trackformer.data.format_names import FormatName
 from trackformer.data.formats import FORMATS
 from trackformer.data.malformed import Report, refuse
+from trackformer.data.settings import SourceSettings
+from trackformer.data.synthetic.dataset import synthetic_data
 from trackformer.errors import DataError
 
 
@@ -35,3 +37,15 @@ def recognised_format(path: Path) -> FormatName:
             return name
     looked_for = "; ".join(f"{name}: {known.looks_for}" for name, known in FORMATS.items())
     raise DataError(f"{path}: expected annotations of a known format, found none of {looked_for}")
+
+
+def read_source(source: SourceSettings) -> AnnotatedData:
+    """The annotated data that training draws clips from.
+
+    Raises:
+        DataError: See `read_annotations` and `synthetic_data`.
+    """
+    if source.path is not None:
+        return read_annotations(source.path, source.format)
+    assert source.synthetic is not None
+    return synthetic_data(source.synthetic)

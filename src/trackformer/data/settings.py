@@ -9,6 +9,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model
 
 from trackformer.config import Settings
 from trackformer.data.format_names import FormatName
+from trackformer.data.synthetic.settings import SyntheticSettings
 
 Rate = Annotated[float, Field(ge=0, le=1)]
 
@@ -16,12 +17,20 @@ Rate = Annotated[float, Field(ge=0, le=1)]
 class SourceSettings(Settings):
     """One set of annotated videos or still images."""
 
-    path: Path
+    path: Path | None = None
     """Annotations of any known format (see docs/data.md)."""
     format: FormatName | None = None
     """Read them as this format instead of the one the path looks like."""
+    synthetic: SyntheticSettings | None = None
+    """Or scenes drawn on the spot."""
     weight: Annotated[float, Field(gt=0)] = 1.0
     """How often clips come from here, relative to the other sources."""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> SourceSettings:
+        if (self.path is None) == (self.synthetic is None):
+            raise ValueError("expected exactly one of path and synthetic")
+        return self
 
 
 class ClipSettings(Settings):

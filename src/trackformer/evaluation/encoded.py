@@ -10,8 +10,6 @@ import torch
 
 from trackformer.data.annotations import AnnotatedSequence
 from trackformer.data.results import ResultFrame, result_of
-from trackformer.errors import DataError
-from trackformer.image_files import read_image
 from trackformer.models.trackformer import TrackFormer
 from trackformer.tracking.lifecycle import advance
 from trackformer.tracking.settings import TrackerSettings
@@ -53,9 +51,7 @@ def encode_video(
     memories = []
     size = (0, 0)
     for frame in sequence.frames:
-        if frame.image_path is None:
-            raise DataError(f"{sequence.name}: expected images to track, got annotations only")
-        pixels = read_image(frame.image_path)
+        pixels = frame.read_pixels()
         size = (pixels.shape[0], pixels.shape[1])
         with torch.inference_mode():
             previous = last[0] if len(last) == previous_frame_distance else None

@@ -7,9 +7,7 @@ from functools import partial
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
 from trackformer.data.results import ResultFrame, result_of
-from trackformer.errors import DataError
 from trackformer.evaluation.tracking_metrics import EvaluationTable, evaluate_tracking
-from trackformer.image_files import read_image
 from trackformer.models.trackformer import TrackFormer
 from trackformer.tracking.progress import progress_bar
 from trackformer.tracking.public_detections import PublicDetections
@@ -78,10 +76,7 @@ def track_sequence(
     tracker = Tracker(model, settings)
     results = []
     for frame in sequence.frames:
-        if frame.image_path is None:
-            raise DataError(f"{sequence.name}: expected images to track, got annotations only")
-        pixels = read_image(frame.image_path)
         shown = None if public is None else public.in_frame(frame.frame_index, tracker.settings)
-        results.append(result_of(tracker.update(pixels, shown)))
+        results.append(result_of(tracker.update(frame.read_pixels(), shown)))
         on_frame()
     return results

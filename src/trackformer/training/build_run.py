@@ -19,7 +19,7 @@ from trackformer.checkpoints.load import load_model
 from trackformer.data.annotations import AnnotatedData
 from trackformer.data.class_lists import with_classes_of
 from trackformer.data.clips import BatchShare, ClipDataset
-from trackformer.data.read import read_annotations
+from trackformer.data.read import read_source
 from trackformer.errors import ConfigError
 from trackformer.evaluation.validation import Validation, read_validation
 from trackformer.models.build import build_model
@@ -217,10 +217,10 @@ def read_sources(settings: TrainingSettings) -> list[tuple[AnnotatedData, float]
     """
     sources = []
     for source in settings.sources:
-        data = read_annotations(source.path, source.format)
+        data = read_source(source)
         if not set(data.class_names) <= set(settings.class_names):
             raise ConfigError(
-                f"{source.path}: has classes {', '.join(data.class_names)}; "
+                f"{source.path or 'synthetic scenes'}: has classes {', '.join(data.class_names)}; "
                 f"class_names are {', '.join(settings.class_names)}"
             )
         sources.append((with_classes_of(data, settings.class_names), source.weight))

@@ -6,10 +6,10 @@ import argparse
 from types import ModuleType
 from typing import Final
 
-from trackformer.verbs import data_check, data_convert
+from trackformer.verbs import data_check, data_convert, data_synth
 
 SUMMARY: Final = "Convert, check and make annotated data."
-SUB_VERBS: Final[tuple[ModuleType, ...]] = (data_convert, data_check)
+SUB_VERBS: Final[tuple[ModuleType, ...]] = (data_convert, data_check, data_synth)
 """One file each, `data_NAME.py`, with the same three parts as a verb's."""
 
 
