@@ -22,6 +22,13 @@ def test_flags_cover_every_field_with_its_default_and_help(settings_type: type[S
         assert field.help == " ".join((declared.description or "").split()) != ""
 
 
+def test_a_switch_may_stand_alone_or_with_its_value():
+    parser = argparse.ArgumentParser()
+    add_settings_flags(parser, "trackformer.tracking.settings", "TrackerSettings", "")
+    assert given_settings(parser.parse_args(["--clip-boxes"])) == {"clip_boxes": "true"}
+    assert given_settings(parser.parse_args(["--clip-boxes", "false"])) == {"clip_boxes": "false"}
+
+
 @pytest.mark.parametrize("word", ["off", "none", "null"])
 def test_only_what_is_given_is_a_setting(word: str):
     parser = argparse.ArgumentParser()

@@ -6,9 +6,10 @@ Axis letters: G objects, I ignore regions, O other boxes, V visible boxes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
@@ -66,13 +67,26 @@ class AnnotatedFrame:
         return read_image(self.image_path)
 
 
+@runtime_checkable
+class Frames(Protocol):
+    """Frames in order: a tuple, or frames that are drawn when they are asked for."""
+
+    def __len__(self) -> int:
+        """How many."""
+
+    def __getitem__(self, row: int, /) -> AnnotatedFrame:
+        """One of them, counted from 0."""
+
+    def __iter__(self) -> Iterator[AnnotatedFrame]:
+        """All in order."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class AnnotatedSequence:
     """The frames of one video in order, or one still image."""
 
     name: str
-    frames: Sequence[AnnotatedFrame]
-    """A tuple, or frames that are drawn when they are asked for."""
+    frames: Frames
     image_size: tuple[int, int] | None
     """(height, width), the same for all frames; None where there are no images."""
     frame_rate: float | None

@@ -61,7 +61,7 @@ class Person:
     @property
     def num_phases(self) -> int:
         """Pictures of two steps."""
-        return 16
+        return 12
 
     @property
     def stride(self) -> float:

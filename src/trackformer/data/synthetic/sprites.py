@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Protocol, TypeAlias, runtime_checkable
@@ -22,8 +23,8 @@ PADDING: Final = 0.04
 SIZE_STEP: Final = 1.25
 """Sprites are drawn at these steps of height and shrunk to what a frame needs."""
 SMALLEST: Final = 8
-CACHED: Final = 512
-"""Textures kept; of 150 pixels height they take 60 kB each."""
+CACHED: Final = 1024
+"""Textures kept; of 150 pixels height they take 80 kB each."""
 
 
 @runtime_checkable
@@ -77,6 +78,7 @@ class Canvas:
         self._rows = round((1 + 2 * PADDING) * height)
         self.colours = np.zeros((self._rows, self._columns, 3), dtype=np.uint8)
         self.opacity = np.zeros((self._rows, self._columns), dtype=np.uint8)
+        self._shading = (0, 0.0)
 
     @property
     def feet(self) -> Point:
@@ -91,19 +93,19 @@ class Canvas:
 
     def limb(self, start: Point, end: Point, radii: tuple[float, float], colour: Colour) -> None:
         """A rounded bar that is `radii` thick at its two ends."""
-        along = np.subtract(end, start)
-        length = float(np.hypot(*along))
+        (x, y), (end_x, end_y), (near, far) = start, end, radii
+        length = math.hypot(end_x - x, end_y - y)
         if length > 0:
-            aside = np.array([-along[1], along[0]]) / length
-            corners = np.array(
+            aside_x, aside_y = (y - end_y) / length, (end_x - x) / length
+            self.polygon(
                 [
-                    np.add(start, aside * radii[0]),
-                    np.add(end, aside * radii[1]),
-                    np.subtract(end, aside * radii[1]),
-                    np.subtract(start, aside * radii[0]),
-                ]
+                    (x + aside_x * near, y + aside_y * near),
+                    (end_x + aside_x * far, end_y + aside_y * far),
+                    (end_x - aside_x * far, end_y - aside_y * far),
+                    (x - aside_x * near, y - aside_y * near),
+                ],
+                colour,
             )
-            self.polygon([(float(x), float(y)) for x, y in corners], colour)
         self.ellipse(start, (radii[0], radii[0]), colour)
         self.ellipse(end, (radii[1], radii[1]), colour)
 
@@ -129,14 +131,24 @@ class Canvas:
 
     def shade(self, seed: int, strength: float) -> None:
         """Light from the upper left, folds and grain, the same for the same seed."""
+        self._shading = (seed, strength)
+
+    def picture(self, finer: int) -> UInt8[np.ndarray, "h w 4"]:
+        """What is drawn, `finer` times smaller: averaged, so that outlines are smooth."""
+        size = (round(self._columns / finer), round(self._rows / finer))
+        painted = cv2.merge([*cv2.split(self.colours), self.opacity])
+        picture = cv2.resize(painted, size, interpolation=cv2.INTER_AREA)
+        seed, strength = self._shading
         random = np.random.default_rng(seed)
-        size = (self._columns, self._rows)
-        folds = cv2.resize(random.normal(0, 1, (13, 7)), size, interpolation=cv2.INTER_CUBIC)
-        grain = cv2.resize(random.normal(0, 1, (60, 30)), size, interpolation=cv2.INTER_LINEAR)
-        light = np.linspace(0.5, -0.5, self._columns) + np.linspace(0.3, -0.3, self._rows)[:, None]
-        factor = 1 + strength * (0.9 * light + 0.35 * folds + 0.2 * grain)
-        shaded = np.clip(self.colours * factor[..., None], 0, 255)
-        self.colours = np.where(self.opacity[..., None] > 0, shaded, 0).astype(np.uint8)
+        folds = cv2.resize(_noise(random, (13, 7)), size, interpolation=cv2.INTER_CUBIC)
+        grain = cv2.resize(_noise(random, (60, 30)), size, interpolation=cv2.INTER_LINEAR)
+        across = np.linspace(0.5, -0.5, size[0], dtype=np.float32)
+        down = np.linspace(0.3, -0.3, size[1], dtype=np.float32)[:, None]
+        factor = 1 + strength * (0.9 * (across + down) + 0.35 * folds + 0.2 * grain)
+        shaded = picture[..., :3] * factor[..., None]
+        # Colours times opacity must not exceed the opacity.
+        picture[..., :3] = np.clip(shaded, 0, picture[..., 3:])
+        return np.asarray(picture)
 
     def _pixel(self, point: Point) -> Point:
         x, y = self.feet
@@ -152,15 +164,16 @@ def texture_height(height: float) -> int:
 @lru_cache(maxsize=CACHED)
 def texture_of(sprite: Sprite, phase: int, height: int) -> Texture:
     """Draw a sprite `height` pixels high; the same picture for equal arguments."""
-    # Drawn larger and averaged: smooth outlines, whose opacity is the covered share of a pixel.
+    # Drawn larger first: the opacity of a pixel becomes the share of it that is covered.
     finer = 4 if height < 64 else 2
     canvas = Canvas(sprite.width, height * finer)
     sprite.draw(canvas, phase)
-    columns, rows = (round(length / finer) for length in canvas.opacity.shape[::-1])
-    painted = np.dstack([canvas.colours, canvas.opacity])
-    pixels = cv2.resize(painted, (columns, rows), interpolation=cv2.INTER_AREA)
-    scale = (columns / canvas.opacity.shape[1], rows / canvas.opacity.shape[0])
-    feet = (canvas.feet[0] * scale[0], canvas.feet[1] * scale[1])
+    pixels = canvas.picture(finer)
+    rows, columns = canvas.opacity.shape
+    feet = (
+        canvas.feet[0] * pixels.shape[1] / columns,
+        canvas.feet[1] * pixels.shape[0] / rows,
+    )
     return Texture(pixels, float(height), feet, _extent(pixels[..., 3], feet, height))
 
 
@@ -168,6 +181,10 @@ def texture_at_phase(sprite: Sprite, walked: float, height: float, *, is_moving:
     """The picture after a way `walked`, in heights, drawn at `height` pixels or a little more."""
     phase = int(walked / sprite.stride * sprite.num_phases) % sprite.num_phases
     return texture_of(sprite, phase if is_moving else STANDING, texture_height(height))
+
+
+def _noise(random: np.random.Generator, size: tuple[int, int]) -> Float[np.ndarray, "h w"]:
+    return random.normal(0, 1, size).astype(np.float32)
 
 
 def _extent(
