@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, SupportsIndex, overload, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
@@ -74,8 +74,11 @@ class Frames(Protocol):
     def __len__(self) -> int:
         """How many."""
 
-    def __getitem__(self, row: int, /) -> AnnotatedFrame:
-        """One of them, counted from 0."""
+    @overload
+    def __getitem__(self, row: SupportsIndex, /) -> AnnotatedFrame: ...
+
+    @overload
+    def __getitem__(self, row: slice[Any, Any, Any], /) -> tuple[AnnotatedFrame, ...]: ...
 
     def __iter__(self) -> Iterator[AnnotatedFrame]:
         """All in order."""

@@ -46,6 +46,11 @@ class ClipPlan:
     path: CropPath
     colours: ColourChange
 
+    @property
+    def frames(self) -> list[AnnotatedFrame]:
+        """One for each row; drawn anew each time where they are in no file."""
+        return [self.sequence.frames[row] for row in self.rows]
+
 
 @dataclass(frozen=True, slots=True)
 class BatchShare:
@@ -121,8 +126,7 @@ class ClipDataset(Dataset[Clip]):
 
     def _show(self, plan: ClipPlan) -> ClipSample:
         settings = self._settings
-        # Frames may be drawn when they are asked for: each is, once.
-        frames = [plan.sequence.frames[row] for row in plan.rows]
+        frames = plan.frames
         first = frames[0].read_pixels()
         crops = plan.path.crops((first.shape[0], first.shape[1]), settings.canvas)
         images, targets = [], []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import overload
+from typing import SupportsIndex, overload
 
 import numpy as np
 
@@ -28,12 +28,14 @@ class SyntheticFrames(Sequence[AnnotatedFrame]):
         return self.settings.frames
 
     @overload
-    def __getitem__(self, row: int) -> AnnotatedFrame: ...
+    def __getitem__(self, row: SupportsIndex) -> AnnotatedFrame: ...
 
     @overload
     def __getitem__(self, row: slice) -> tuple[AnnotatedFrame, ...]: ...
 
-    def __getitem__(self, row: int | slice) -> AnnotatedFrame | tuple[AnnotatedFrame, ...]:
+    def __getitem__(
+        self, row: SupportsIndex | slice
+    ) -> AnnotatedFrame | tuple[AnnotatedFrame, ...]:
         if isinstance(row, slice):
             return tuple(self._frame(number) for number in range(len(self))[row])
         return self._frame(range(len(self))[row])
