@@ -46,21 +46,20 @@ def train_seeds(
         raise ConfigError(f"--seeds: expected 2 or more, got {num_seeds}")
     if settings.validation is None:
         raise ConfigError("--seeds: expected the setting validation, whose scores are compared")
-    processes = PartialState()
     rows: dict[int, dict[str, str]] = {}
     for seed in range(settings.seed, settings.seed + num_seeds):
         output = settings.output / f"seed_{seed}"
         # A run that had not begun when the others were stopped begins now.
         is_begun = resume and (output / "last.pt").exists()
         train(settings.model_copy(update={"seed": seed, "output": output}), resume=is_begun)
-        processes.wait_for_everyone()  # Only the main one writes the scores.
+        PartialState().wait_for_everyone()  # Only the main one writes the scores.
         rows[seed] = _last_validation(output, settings.optimizer.steps)
     spread = {
         name: _spread({seed: float(row[name]) for seed, row in rows.items()})
         for name in next(iter(rows.values()))
         if name != "step"
     }
-    if processes.is_main_process:
+    if PartialState().is_main_process:
         _write(spread, settings.output / "seeds.json")
     return spread
 
