@@ -1,0 +1,1 @@
+"""The papers' claims, reproduced small: one command, one table and one plot each."""
