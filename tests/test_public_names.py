@@ -31,6 +31,7 @@ DOCUMENTED = {
     "load_model",
     "optimize_for_inference",
     "save_model",
+    "track_streams",
     "track_video",
 }
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from trackformer.models.trackformer import TrackFormer
     from trackformer.tracking.run import track_video
     from trackformer.tracking.settings import DetectSettings, TrackerSettings
+    from trackformer.tracking.streams import track_streams
     from trackformer.tracking.tracker import ObjectDetector, Tracker
     from trackformer.types import Detections, Images, ModelOutput, TrackedObjects, TrackQueries
 
@@ -41,6 +42,7 @@ __all__ = [
     "load_model",
     "optimize_for_inference",
     "save_model",
+    "track_streams",
     "track_video",
 ]
 
@@ -64,6 +66,7 @@ _HOME = {
     "load_model": "trackformer.checkpoints.load",
     "optimize_for_inference": "trackformer.models.fast.optimize",
     "save_model": "trackformer.checkpoints.model_files",
+    "track_streams": "trackformer.tracking.streams",
     "track_video": "trackformer.tracking.run",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -45,10 +46,13 @@ def pairwise_intersection(
     first: Float[Tensor, "A 4"], second: Float[Tensor, "E 4"]
 ) -> Float[Tensor, "A E"]:
     """Area common to every pair of xyxy boxes."""
-    low = torch.maximum(first[:, None, :2], second[None, :, :2])
-    high = torch.minimum(first[:, None, 2:], second[None, :, 2:])
-    size = (high - low).clamp(min=0)
-    return size[..., 0] * size[..., 1]
+    sides = []
+    # One axis after the other: tables with a last axis of two take ten times as long.
+    for low, high in ((0, 2), (1, 3)):
+        begin = torch.maximum(first[:, low, None], second[None, :, low])
+        end = torch.minimum(first[:, high, None], second[None, :, high])
+        sides.append((end - begin).clamp_(min=0))
+    return sides[0] * sides[1]
 
 
 def pairwise_iou(first: Float[Tensor, "A 4"], second: Float[Tensor, "E 4"]) -> Float[Tensor, "A E"]:
@@ -105,10 +109,11 @@ def non_maximum_suppression(
     """
     order = torch.sort(scores, descending=True, stable=True).indices
     suppresses = pairwise_iou(boxes_xyxy[order], boxes_xyxy[order]) > iou_threshold
-    rows = suppresses.cpu().numpy()
+    rows = suppresses.triu(diagonal=1).cpu().numpy()
     stays = torch.ones(len(order), dtype=torch.bool).numpy()
-    # A box suppressed by a better one suppresses nobody itself: inherently one after the other.
-    for index in range(len(order)):
+    # A box suppressed by a better one suppresses nobody itself: inherently one after the other,
+    # but most boxes overlap no other.
+    for index in np.flatnonzero(rows.any(axis=1)).tolist():
         if stays[index]:
             stays[index + 1 :] &= ~rows[index, index + 1 :]
     keep = torch.zeros(len(order), dtype=torch.bool, device=boxes_xyxy.device)

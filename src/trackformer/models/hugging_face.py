@@ -191,8 +191,9 @@ def _attention_mask(queries: DecoderQueries) -> Tensor | None:
     # Only a single stream is worth the look: reading a value waits for the device, and batches of
     # several almost always have padded rows.
     is_hidden = hidden_queries(queries)
-    is_one = queries.is_padding.shape[0] == 1
-    if is_one and is_hidden is None and not queries.is_padding.any():
+    # A compiled graph cannot look at all.
+    may_look = queries.is_padding.shape[0] == 1 and not torch.compiler.is_compiling()
+    if may_look and is_hidden is None and not queries.is_padding.any():
         return None
     rows = queries.is_padding.to(queries.content.dtype) * HIDDEN
     mask = rows[:, None, None, :].expand(-1, 1, rows.shape[1], -1)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from collections.abc import Callable
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from trackformer.errors import DataError
 from trackformer.models.trackformer import TrackFormer
 from trackformer.tracking.output_files import OutputFiles, check_output, output_files
 from trackformer.tracking.outputs import open_outputs
 from trackformer.tracking.progress import progress_bar
 from trackformer.tracking.public_detections import PublicDetections
+from trackformer.tracking.reading import Reading
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
-from trackformer.tracking.tracker import ObjectDetector, Tracker
+from trackformer.tracking.tracker import ObjectDetector, PreparedFrame, Tracker
 from trackformer.types import Detections, TrackedObjects
 from trackformer.video.frames import Frame, FrameSource
 from trackformer.video.sources import open_source
@@ -77,13 +77,13 @@ def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a
         Path(output), "tracks", write_masks=model.predicts_masks, write_video=write_video
     )
     check_output(files, overwrite=overwrite)
-    with _opened(source) as frames:
+    with opened(source) as frames:
         return _run(
             model,
             frames,
             files,
-            lambda frame: tracker.update(
-                frame.pixels, _public_boxes(public_detections, frame, tracker.settings)
+            lambda frame, prepared: tracker.update(
+                prepared, _public_boxes(public_detections, frame, tracker.settings)
             ),
             as_published=tracker.settings.compatibility == "reference",
         )
@@ -102,9 +102,12 @@ def detect_video(
     detector = ObjectDetector(model, settings or DetectSettings())
     files = output_files(Path(output), "detections", write_video=write_video)
     check_output(files, overwrite=overwrite)
-    with _opened(source) as frames:
+    with opened(source) as frames:
         return _run(
-            model, frames, files, lambda frame: detector.detect(frame.pixels, frame.frame_index)
+            model,
+            frames,
+            files,
+            lambda frame, prepared: detector.detect(prepared, frame.frame_index),
         )
 
 
@@ -114,7 +117,7 @@ def _public_boxes(
     return None if detections is None else detections.in_frame(frame.frame_index, settings)
 
 
-def _opened(source: Source) -> FrameSource | nullcontext[FrameSource]:
+def opened(source: Source) -> FrameSource | nullcontext[FrameSource]:
     """A source given open stays open: whoever opened it closes it."""
     return nullcontext(source) if isinstance(source, FrameSource) else open_source(source)
 
@@ -123,25 +126,25 @@ def _run(
     model: TrackFormer,
     source: FrameSource,
     files: OutputFiles,
-    find: Callable[[Frame], TrackedObjects | Detections],
+    find: Callable[[Frame, PreparedFrame], TrackedObjects | Detections],
     *,
     as_published: bool = False,
 ) -> VideoRun:
-    reading = _Reading(source)
-    # Before the files are opened: a video without any frame leaves those of an earlier run alone.
-    frames = reading.frames()
-    first = next(frames)
+    reading = Reading(source, model)
     num_objects = 0
     start = time.monotonic()
     with (
+        closing(reading.frames()) as frames,
+        # Before the files are opened: a video without any frame leaves earlier ones alone.
+        nullcontext(next(frames)) as first,
         open_outputs(
             files, source, model.settings.class_names, as_published=as_published
         ) as writer,
         progress_bar() as progress,
     ):
         task = progress.add_task(files.rows.stem, total=source.num_frames)
-        for frame in chain([first], frames):
-            found = find(frame)
+        for frame, prepared in chain([first], frames):
+            found = find(frame, prepared)
             writer.append(frame, found)
             num_objects += len(found)
             progress.advance(task)
@@ -152,25 +155,3 @@ def _run(
         seconds=time.monotonic() - start,
         broken_off=reading.broken_off,
     )
-
-
-@dataclass(slots=True)
-class _Reading:
-    """Frames up to where a video breaks off, and why it did."""
-
-    source: FrameSource
-    num_frames: int = 0
-    broken_off: str | None = None
-
-    def frames(self) -> Iterator[Frame]:
-        """The frames; DataError only if there is none."""
-        try:
-            for frame in self.source:
-                self.num_frames += 1
-                yield frame
-        except DataError as error:
-            if self.num_frames == 0:
-                raise
-            self.broken_off = str(error)
-        if self.num_frames == 0:
-            raise DataError(f"{self.source.name}: expected at least one frame, got none")

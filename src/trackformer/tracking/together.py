@@ -33,6 +33,15 @@ def ask_together(
     return TrackQueries(torch.cat(embeddings), torch.cat(boxes), torch.cat(padding))
 
 
+def in_slots(num_tracks: int, slots_of: int) -> int:
+    """The next multiple of `slots_of`: as few shapes as multiples are in use.
+
+    >>> in_slots(0, 16), in_slots(1, 16), in_slots(17, 16)
+    (0, 16, 32)
+    """
+    return -(-num_tracks // slots_of) * slots_of
+
+
 def answers_apart(output: ModelOutput, tracks: Sequence[Tracks]) -> list[Predictions]:
     """Each tracker's answers, without the padding: first its tracks, then the object queries."""
     num_queries = output.boxes.shape[2]

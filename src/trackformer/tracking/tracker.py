@@ -19,12 +19,15 @@ from trackformer.preprocessing import input_size, normalise, resize
 from trackformer.tracking.lifecycle import advance
 from trackformer.tracking.masks import track_masks
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
-from trackformer.tracking.tracks import Tracks, as_track_queries, no_tracks
+from trackformer.tracking.together import answers_apart, ask_together, in_slots
+from trackformer.tracking.tracks import Tracks, no_tracks
 from trackformer.types import (
     Detections,
     FrameFeatures,
     Images,
+    Memory,
     ModelOutput,
+    Predictions,
     TrackedObjects,
     predictions_of,
 )
@@ -39,6 +42,8 @@ class Tracker:
     Args:
         model: In evaluation mode, on any device.
         settings: Thresholds; by default those stored with the model's weights.
+        slots_of: Track queries are padded to a multiple of this, so that a compiled model sees few
+            different shapes: 16, say. 1, the default, is fastest where nothing is compiled.
 
     Example:
         >>> tracker = Tracker(load_model("nano"))      # doctest: +SKIP
@@ -46,8 +51,11 @@ class Tracker:
         >>> objects.track_ids, objects.boxes_xyxy      # doctest: +SKIP
     """
 
-    def __init__(self, model: TrackFormer, settings: TrackerSettings | None = None) -> None:
+    def __init__(
+        self, model: TrackFormer, settings: TrackerSettings | None = None, slots_of: int = 1
+    ) -> None:
         self._model = model
+        self._slots_of = slots_of
         self._device = next(model.parameters()).device
         self.settings = settings if settings is not None else settings_for(model)
         self.tracks: Tracks = self._no_tracks()
@@ -63,12 +71,13 @@ class Tracker:
         return self._last_frames[0] if is_full else None
 
     def update(
-        self, frame: FrameLike, public_xyxy: Float[np.ndarray, "P 4"] | None = None
+        self, frame: FrameLike | PreparedFrame, public_xyxy: Float[np.ndarray, "P 4"] | None = None
     ) -> TrackedObjects:
         """Take the next frame.
 
         Args:
-            frame: Height x width x 3, uint8, RGB; any size, which may change between frames.
+            frame: Height x width x 3, uint8, RGB; any size, which may change between frames. Or
+                what `prepare_frame` made of it.
             public_xyxy: Detections, in pixels of the frame, without which no track may begin
                 (`TrackerSettings.public_rule`); None: every track may.
 
@@ -78,24 +87,41 @@ class Tracker:
         Raises:
             DataError: `frame` is not an HWC uint8 RGB image.
         """
-        pixels = as_pixels(frame)
+        prepared = prepare_frame(self._model, frame)
         with torch.inference_mode():
-            images = prepare(self._model, pixels, self._device)
-            queries = as_track_queries(self.tracks, self.settings)
-            output = self._model(images, queries, previous=self.previous_frame)
-            self._last_frames.append(output.memory.frame)
-            self.tracks = advance(
-                self.tracks,
-                predictions_of(output),
-                self.settings,
-                (pixels.shape[0], pixels.shape[1]),
-                None if public_xyxy is None else self._on_device(public_xyxy),
-            )
-            objects = as_objects(self.tracks, pixels.shape[:2], self._model.settings.class_names)
-            if self._model.predicts_masks:
-                size = (pixels.shape[0], pixels.shape[1])
-                masks = track_masks(self._model, output.memory, self.tracks, images, size)
-                objects = replace(objects, masks=masks)
+            slots = in_slots(len(self.tracks.ids), self._slots_of)
+            queries = ask_together([self.tracks], [self.settings], slots)
+            output = self._model(prepared.images, queries, previous=self.previous_frame)
+            (answer,) = answers_apart(output, [self.tracks])
+            return self.take(answer, output.memory, prepared, public_xyxy)
+
+    def take(
+        self,
+        answer: Predictions,
+        memory: Memory,
+        frame: PreparedFrame,
+        public_xyxy: Float[np.ndarray, "P 4"] | None = None,
+    ) -> TrackedObjects:
+        """The part of `update` behind the model.
+
+        Args:
+            answer: Predictions for the tracks' queries, in their order, then the object queries.
+            memory: What the encoder made of this frame alone.
+            frame: The frame.
+            public_xyxy: As for `update`.
+        """
+        self._last_frames.append(memory.frame)
+        self.tracks = advance(
+            self.tracks,
+            answer,
+            self.settings,
+            frame.image_size,
+            None if public_xyxy is None else self._on_device(public_xyxy),
+        )
+        objects = as_objects(self.tracks, frame.image_size, self._model.settings.class_names)
+        if self._model.predicts_masks:
+            masks = track_masks(self._model, memory, self.tracks, frame.images, frame.image_size)
+            objects = replace(objects, masks=masks)
         return objects
 
     def reset(self) -> None:
@@ -123,15 +149,13 @@ class ObjectDetector:
     model: TrackFormer
     settings: DetectSettings = field(default_factory=DetectSettings)
 
-    def detect(self, frame: FrameLike, frame_index: int = 0) -> Detections:
+    def detect(self, frame: FrameLike | PreparedFrame, frame_index: int = 0) -> Detections:
         """Objects of one frame (height x width x 3, uint8, RGB), best first, in its pixels."""
-        pixels = as_pixels(frame)
-        device = next(self.model.parameters()).device
+        prepared = prepare_frame(self.model, frame)
         with torch.inference_mode():
-            output = self.model(prepare(self.model, pixels, device))
             return detections_of(
-                output,
-                (pixels.shape[0], pixels.shape[1]),
+                self.model(prepared.images),
+                prepared.image_size,
                 self.settings,
                 frame_index,
                 self.model.settings.class_names,
@@ -175,6 +199,29 @@ def as_pixels(frame: FrameLike) -> UInt8[np.ndarray, "H W 3"]:
             f"got shape {tuple(frame.shape)} of type {frame.dtype}"
         )
     return frame.cpu().numpy() if isinstance(frame, Tensor) else np.asarray(frame)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedFrame:
+    """A frame as the network's input."""
+
+    images: Images
+    """A batch of one."""
+    image_size: tuple[int, int]
+    """(height, width) of the frame as it came."""
+
+
+def prepare_frame(model: TrackFormer, frame: FrameLike | PreparedFrame) -> PreparedFrame:
+    """A frame as the model wants it, on the model's device; may run in another thread.
+
+    Raises:
+        DataError: `frame` is not an HWC uint8 RGB image.
+    """
+    if isinstance(frame, PreparedFrame):
+        return frame
+    pixels = as_pixels(frame)
+    images = prepare(model, pixels, next(model.parameters()).device)
+    return PreparedFrame(images, (pixels.shape[0], pixels.shape[1]))
 
 
 def prepare(model: TrackFormer, pixels: UInt8[np.ndarray, "H W 3"], device: torch.device) -> Images:

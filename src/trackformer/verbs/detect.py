@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from trackformer.settings_flags import add_settings_flags, given_settings
 from trackformer.verbs.model import load
-from trackformer.verbs.video import add_video_arguments, process_video
+from trackformer.verbs.video import SOURCE_HELP, add_video_arguments, process_video
 
 if TYPE_CHECKING:
     from trackformer.models.trackformer import TrackFormer
@@ -21,6 +21,7 @@ SUMMARY: Final = "Detect the objects of a video, without identities."
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What may be typed behind the verb."""
+    parser.add_argument("source", metavar="SOURCE", help=SOURCE_HELP)
     add_video_arguments(parser, "detections.txt, detections.jsonl and video.mp4")
     parser.add_argument(
         "--coco",
@@ -56,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
             overwrite=options.overwrite,
         )
 
-    return process_video(options, "detections", work)
+    return process_video(options, options.source, "detections", work)
 
 
 def _detect_in_coco(options: argparse.Namespace, settings: DetectSettings) -> int:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from trackformer.settings_flags import add_settings_flags, given_settings
-from trackformer.verbs.video import add_video_arguments, process_video
+from trackformer.verbs.model import load
+from trackformer.verbs.video import SOURCE_HELP, add_video_arguments, process_video, report_all
 
 if TYPE_CHECKING:
     from trackformer.models.trackformer import TrackFormer
@@ -15,11 +16,17 @@ if TYPE_CHECKING:
     from trackformer.tracking.run import VideoRun
     from trackformer.video.frames import FrameSource
 
-SUMMARY: Final = "Track the objects of a video."
+SUMMARY: Final = "Track the objects of a video, or of several at once."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What may be typed behind the verb."""
+    parser.add_argument(
+        "sources",
+        metavar="SOURCE",
+        nargs="+",
+        help=f"{SOURCE_HELP}; several are tracked side by side, each into a folder of DIR",
+    )
     add_video_arguments(parser, "tracks.txt, tracks.jsonl and video.mp4")
     parser.add_argument(
         "--settings",
@@ -43,11 +50,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """A video in, tracks out."""
+    """A video in, tracks out; or several."""
     from trackformer.config import settings_from
     from trackformer.tracking.settings import TrackerSettings
 
     changes = _tracker_changes(options)
+    if len(options.sources) > 1:
+        return _run_streams(options, changes)
     public_detections = _public_detections(options)
 
     def work(model: TrackFormer, source: FrameSource) -> VideoRun:
@@ -63,7 +72,31 @@ def run(options: argparse.Namespace) -> int:
             overwrite=options.overwrite,
         )
 
-    return process_video(options, "tracks", work)
+    return process_video(options, options.sources[0], "tracks", work)
+
+
+def _run_streams(options: argparse.Namespace, changes: dict[str, Any]) -> int:
+    """Several videos in, a folder of tracks for each out."""
+    from trackformer.config import settings_from
+    from trackformer.errors import ConfigError
+    from trackformer.tracking.settings import TrackerSettings
+    from trackformer.tracking.streams import track_streams
+
+    if options.public_detections is not None:
+        raise ConfigError(
+            f"--public-detections: expected one SOURCE, got {len(options.sources)}; "
+            "track the videos one by one"
+        )
+    model = load(options)
+    runs = track_streams(
+        model,
+        options.sources,
+        options.output,
+        settings_from(TrackerSettings, model.settings.tracker | changes, "tracker settings"),
+        write_video=not options.no_video,
+        overwrite=options.overwrite,
+    )
+    return report_all(options.sources, runs)
 
 
 def _tracker_changes(options: argparse.Namespace) -> dict[str, Any]:

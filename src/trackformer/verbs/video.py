@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -19,14 +19,14 @@ PARTLY_FAILED: Final = 1
 """Exit code of a video that broke off: the results before the cut were written."""
 
 
+SOURCE_HELP: Final = (
+    "a video file, a folder or quoted pattern of images, a MOTChallenge sequence, a camera's index "
+    "(0 is the first), or the address of a stream (RTSP, HTTP)"
+)
+
+
 def add_video_arguments(parser: argparse.ArgumentParser, files: str) -> None:
-    """Where frames come from and results go; `files` names these."""
-    parser.add_argument(
-        "source",
-        metavar="SOURCE",
-        help="a video file, a folder or quoted pattern of images, a MOTChallenge sequence, a "
-        "camera's index (0 is the first), or the address of a stream (RTSP, HTTP)",
-    )
+    """Where results go, and how; `files` names these."""
     parser.add_argument(
         "--output", type=Path, metavar="DIR", required=True, help=f"folder for {files}"
     )
@@ -39,20 +39,21 @@ def add_video_arguments(parser: argparse.ArgumentParser, files: str) -> None:
 
 def process_video(
     options: argparse.Namespace,
+    source: str,
     kind: Literal["tracks", "detections"],
     work: Callable[[TrackFormer, FrameSource], VideoRun],
 ) -> int:
-    """Let `work` process the given video; returns the exit code."""
+    """Let `work` process a video; returns the exit code."""
     from trackformer.tracking.output_files import check_output, output_files
     from trackformer.video.sources import open_source
 
     files = output_files(options.output, kind, write_video=not options.no_video)
     # The source first: a mistyped name must not leave an empty output folder behind.
-    with open_source(options.source) as source:
+    with open_source(source) as opened:
         check_output(files, overwrite=options.overwrite)
         model = load(options)
         try:
-            run = work(model, source)
+            run = work(model, opened)
         except KeyboardInterrupt:
             _print_files(files.written())
             raise
@@ -66,8 +67,18 @@ def report(run: VideoRun) -> int:
     _print_files(run.files)
     if run.broken_off is None:
         return 0
-    print(f"error: {run.broken_off}; the frames before are kept", file=sys.stderr)
+    kept = "; the frames before are kept" if run.num_frames else ""
+    print(f"error: {run.broken_off}{kept}", file=sys.stderr)
     return PARTLY_FAILED
+
+
+def report_all(sources: Sequence[str], runs: Sequence[VideoRun]) -> int:
+    """Print what became of several videos; returns the worst exit code."""
+    codes = []
+    for source, run in zip(sources, runs, strict=True):
+        print(f"{source}:")
+        codes.append(report(run))
+    return max(codes)
 
 
 def _print_files(files: tuple[Path, ...]) -> None:

@@ -1,0 +1,48 @@
+"""The frames of a video as a run takes them: made ready beforehand, up to where it breaks off."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+
+from trackformer.errors import DataError
+from trackformer.models.trackformer import TrackFormer
+from trackformer.tracking.tracker import PreparedFrame, prepare_frame
+from trackformer.video.frames import Frame, FrameSource
+from trackformer.video.read_ahead import read_ahead
+
+
+@dataclass(slots=True)
+class Reading:
+    """Frames up to where a video breaks off, and why it did."""
+
+    source: FrameSource
+    model: TrackFormer
+    num_frames: int = 0
+    broken_off: str | None = None
+
+    def frames(self) -> Generator[tuple[Frame, PreparedFrame], None, None]:
+        """The frames, each as it came and as the network's input; DataError only if there is none.
+
+        The next one is read, resized and uploaded meanwhile; of a camera or live stream it is not:
+        there the newest picture counts.
+        """
+        if self.source.num_frames is None:
+            return self._read()
+        return read_ahead(self._read())
+
+    def _read(self) -> Generator[tuple[Frame, PreparedFrame], None, None]:
+        for frame in self._whole_frames():
+            yield frame, prepare_frame(self.model, frame.pixels)
+
+    def _whole_frames(self) -> Iterator[Frame]:
+        try:
+            for frame in self.source:
+                self.num_frames += 1
+                yield frame
+        except DataError as error:
+            if self.num_frames == 0:
+                raise
+            self.broken_off = str(error)
+        if self.num_frames == 0:
+            raise DataError(f"{self.source.name}: expected at least one frame, got none")

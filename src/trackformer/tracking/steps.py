@@ -1,0 +1,101 @@
+"""One step of several trackers: their frames in as few passes of the model as sizes allow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+
+from trackformer.models.trackformer import TrackFormer
+from trackformer.tracking.together import answers_apart, ask_together, in_slots
+from trackformer.tracking.tracker import PreparedFrame, Tracker
+from trackformer.types import FrameFeatures, Images, Memory, TrackedObjects
+
+
+def update_together(
+    model: TrackFormer,
+    trackers: Sequence[Tracker],
+    frames: Sequence[PreparedFrame],
+    slots_of: int = 1,
+) -> list[TrackedObjects]:
+    """What `Tracker.update` of each tracker would answer, within rounding.
+
+    Args:
+        model: Of all the trackers.
+        trackers: Each of another stream.
+        frames: The next frame of each. Those of equal size share a pass; nothing is padded but
+            the track queries, whose padding no other query sees.
+        slots_of: Track queries are padded to a multiple of this (`Tracker`).
+    """
+    answers: dict[int, TrackedObjects] = {}
+    for rows in _groups(trackers, frames):
+        own = [trackers[row] for row in rows]
+        with torch.inference_mode():
+            found = _one_pass(model, own, [frames[row] for row in rows], slots_of)
+        answers |= dict(zip(rows, found, strict=True))
+    return [answers[row] for row in range(len(trackers))]
+
+
+def _groups(trackers: Sequence[Tracker], frames: Sequence[PreparedFrame]) -> list[list[int]]:
+    """Which frames can be one batch: of one size, and with or without a frame before."""
+    groups: dict[object, list[int]] = {}
+    for row, (tracker, frame) in enumerate(zip(trackers, frames, strict=True)):
+        before = tracker.previous_frame
+        shapes = None if before is None else tuple(each.shape for each in before.maps)
+        groups.setdefault((frame.images.pixels.shape, shapes), []).append(row)
+    return list(groups.values())
+
+
+def _one_pass(
+    model: TrackFormer, trackers: list[Tracker], frames: list[PreparedFrame], slots_of: int
+) -> list[TrackedObjects]:
+    tracks = [tracker.tracks for tracker in trackers]
+    slots = in_slots(max(len(each.ids) for each in tracks), slots_of)
+    output = model(
+        _images_together([frame.images for frame in frames]),
+        ask_together(tracks, [tracker.settings for tracker in trackers], slots),
+        previous=_features_together([tracker.previous_frame for tracker in trackers]),
+    )
+    answers = answers_apart(output, tracks)
+    return [
+        tracker.take(answer, _of_one(output.memory, row), frame)
+        for row, (tracker, answer, frame) in enumerate(zip(trackers, answers, frames, strict=True))
+    ]
+
+
+def _images_together(images: list[Images]) -> Images:
+    if len(images) == 1:
+        return images[0]
+    return Images(
+        torch.cat([each.pixels for each in images]),
+        torch.cat([each.is_padding for each in images]),
+        torch.cat([each.image_sizes for each in images]),
+    )
+
+
+def _features_together(frames: list[FrameFeatures | None]) -> FrameFeatures | None:
+    known = [each for each in frames if each is not None]
+    if len(known) <= 1:
+        return known[0] if known else None
+    maps = zip(*(each.maps for each in known), strict=True)
+    return FrameFeatures(
+        tuple(torch.cat(level) for level in maps), torch.cat([each.is_padding for each in known])
+    )
+
+
+def _of_one(memory: Memory, row: int) -> Memory:
+    """What the encoder made of one image of a batch."""
+    one = slice(row, row + 1)
+    frame = memory.frame
+    return replace(
+        memory,
+        tokens=memory.tokens[one],
+        is_padding=memory.is_padding[one],
+        valid_ratios=memory.valid_ratios[one],
+        position=None if memory.position is None else memory.position[one],
+        features=tuple(level[one] for level in memory.features),
+        frame=None
+        if frame is None
+        else FrameFeatures(tuple(level[one] for level in frame.maps), frame.is_padding[one]),
+    )
