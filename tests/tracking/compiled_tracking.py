@@ -73,4 +73,4 @@ def compare(kind: str) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(compare(sys.argv[1])))
+    sys.stdout.write(json.dumps(compare(sys.argv[1])))

@@ -10,7 +10,7 @@ import torch
 from trackformer.models.trackformer import TrackFormer
 from trackformer.tracking.together import answers_apart, ask_together, in_slots
 from trackformer.tracking.tracker import PreparedFrame, Tracker
-from trackformer.types import FrameFeatures, Images, Memory, TrackedObjects
+from trackformer.types import FrameFeatures, Images, MaskInput, Memory, TrackedObjects
 
 
 def update_together(
@@ -95,7 +95,17 @@ def _of_one(memory: Memory, row: int) -> Memory:
         valid_ratios=memory.valid_ratios[one],
         position=None if memory.position is None else memory.position[one],
         features=tuple(level[one] for level in memory.features),
+        mask_input=None if memory.mask_input is None else _mask_input_of(memory.mask_input, one),
         frame=None
         if frame is None
         else FrameFeatures(tuple(level[one] for level in frame.maps), frame.is_padding[one]),
+    )
+
+
+def _mask_input_of(mask_input: MaskInput, one: slice) -> MaskInput:
+    return MaskInput(
+        mask_input.encoded[one],
+        mask_input.projected[one],
+        mask_input.is_padding[one],
+        tuple(level[one] for level in mask_input.finer_maps),
     )

@@ -35,10 +35,13 @@ def optimize_for_inference(model: TrackFormer, dtype: torch.dtype | None = None)
             of the image. None: as the model is.
 
     Raises:
-        ConfigError: Another `dtype`, or the model is in training mode.
+        ConfigError: Another `dtype`, bfloat16 for a model that predicts masks, or the model is in
+            training mode or optimised already.
     """
     if dtype not in (None, torch.float32, torch.bfloat16):
         raise ConfigError(f"dtype: expected torch.float32 or torch.bfloat16, got {dtype}")
+    if dtype == torch.bfloat16 and model.predicts_masks:
+        raise ConfigError("dtype: expected torch.float32, since the model predicts masks")
     if model.training:
         raise ConfigError("model: expected one in evaluation mode (`model.eval()`)")
     if model.is_for_inference:
