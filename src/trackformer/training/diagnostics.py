@@ -1,4 +1,4 @@
-"""How well a training step's queries did their jobs, in numbers (see docs/diagnostics.md)."""
+"""How well a training step's queries did their jobs, in numbers (see docs/training.md)."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ class OptimizerSettings(Settings):
 
 
 class DiagnosticsSettings(Settings):
-    """What is looked at while training (docs/diagnostics.md); nothing of it changes the weights."""
+    """What is looked at while training (docs/training.md); nothing of it changes the weights."""
 
     every: NonNegativeInt = 50
     """Optimizer steps between two looks at the queries, gradients and rates; 0: never."""
