@@ -25,6 +25,11 @@ def test_the_nano_recipe_is_valid():
     assert [source.weight for source in settings.sources] == [0.75, 0.15, 0.1]
 
 
+def test_the_recipe_of_masks_is_valid():
+    settings = read_settings(TrainingSettings, NANO.with_name("masks_small.yaml"))
+    assert settings.model.detector.masks
+
+
 def test_absent_keys_have_defaults():
     assert settings_from(TrainingSettings, LEAST, "run.yaml").optimizer == OptimizerSettings()
 

@@ -23,8 +23,6 @@ def mask_probabilities(
         padded_size: What `logits` cover.
         image_size: The upper left part of it that is image.
     """
-    if len(logits) == 0:
-        return logits.new_zeros((0, *image_size))
     # In float32 whatever the network ran in: what counts is which of two close ones is larger.
     whole = F.interpolate(logits[:, None].float(), size=padded_size, mode="bilinear")[:, 0]
     return whole[:, : image_size[0], : image_size[1]].sigmoid()
@@ -60,6 +58,4 @@ def owner_of_pixels(probabilities: Float[Tensor, "N H W"]) -> Int[Tensor, "H W"]
 
 
 def _nearest(maps: Tensor, size: Size) -> Tensor:
-    if len(maps) == 0:
-        return maps.new_zeros((0, *size))
     return F.interpolate(maps[:, None], size=size, mode="nearest")[:, 0]

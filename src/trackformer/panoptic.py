@@ -179,6 +179,4 @@ def _owners(logits: Float[Tensor, "N H W"], frame_size: Size) -> Int[Tensor, "H_
 
 
 def _resized(logits: Float[Tensor, "N h w"], size: Size) -> Float[Tensor, "N H W"]:
-    if len(logits) == 0:
-        return logits.new_zeros((0, *size))
     return F.interpolate(logits[:, None], size=size, mode="bilinear")[:, 0]

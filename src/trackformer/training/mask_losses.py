@@ -49,11 +49,9 @@ def mask_losses(
     wanted = wanted[torch.nonzero(chosen)[:, 0], rows].float()
     # float32 whatever the autocast: sums over all pixels of an image.
     with torch.autocast(logits.device.type, enabled=False):
-        logits = logits.float()
-        if len(logits) > 0:
-            # To the size of the images, not the other way round: small objects keep their shape.
-            size = wanted.shape[-2:]
-            logits = F.interpolate(logits[:, None], size=size, mode="bilinear")[:, 0]
+        # To the size of the images, not the other way round: small objects keep their shape.
+        size = wanted.shape[-2:]
+        logits = F.interpolate(logits.float()[:, None], size=size, mode="bilinear")[:, 0]
         return MaskLosses(
             focal=focal_loss(logits.flatten(1), wanted.flatten(1)).sum() / num_objects,
             dice=dice_loss(logits.flatten(1), wanted.flatten(1)).sum() / num_objects,
@@ -68,7 +66,7 @@ def focal_loss(
     entropy = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
     wrongness = scores + wanted - 2 * scores * wanted
     alpha = 0.25 * wanted + 0.75 * (1 - wanted)
-    return (alpha * wrongness**2 * entropy).sum(1) / max(1, logits.shape[1])
+    return (alpha * wrongness**2 * entropy).mean(1)
 
 
 def dice_loss(
