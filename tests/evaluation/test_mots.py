@@ -4,9 +4,12 @@ import contextlib
 import io
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
+from models.conftest import SIZES as SIZES_OF_MODEL
+from trackformer import cli, save_model
 from trackformer.data.masks import encode_mask
 from trackformer.errors import DataError
 from trackformer.evaluation.report import (
@@ -15,6 +18,8 @@ from trackformer.evaluation.report import (
     scores_by_published_name,
     write_json,
 )
+from trackformer.models.build import build_model
+from trackformer.models.settings import DeformableDetrSettings, ModelSettings
 
 SIZE = (40, 60)
 NUM_FRAMES = 12
@@ -170,3 +175,27 @@ def test_the_table_and_the_file_call_the_scores_by_their_names(tmp_path):
     assert "MOTSA" in columns
     write_json(table, tmp_path / "scores.json")
     assert '"sMOTSA"' in (tmp_path / "scores.json").read_text()
+
+
+def test_a_models_masks_are_tracked_and_scored(tmp_path, capsys):
+    folder = tmp_path / "ground_truth"
+    write(folder, tmp_path / "other", "A", lines(1, {2001: block(0, 0, 4, 4)}), [])
+    (folder / "A" / "img1").mkdir()
+    (folder / "A" / "seqinfo.ini").unlink()
+    for frame in (1, 2):
+        cv2.imwrite(str(folder / "A" / "img1" / f"{frame:06d}.png"), np.zeros((*SIZE, 3), np.uint8))
+    detector = DeformableDetrSettings(**SIZES_OF_MODEL | {"masks": True})
+    model = build_model(ModelSettings(detector=detector, tracker={"birth_score": 0.0}))
+    save_model(model, tmp_path / "model.safetensors")
+
+    code = cli.run(
+        [
+            *("evaluate", "--ground-truth", str(folder), "--output", str(tmp_path / "out")),
+            *("--model", str(tmp_path / "model.safetensors"), "--device", "cpu"),
+        ]
+    )
+
+    assert code == 0
+    assert "sMOTSA" in capsys.readouterr().out
+    assert (tmp_path / "out" / "A" / "tracks_mots.txt").exists()
+    assert evaluate_folders(folder, tmp_path / "out").overlap == "masks"

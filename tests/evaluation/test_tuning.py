@@ -8,6 +8,7 @@ from synthetic_videos import write_crossing
 from tiny_models import tiny_model
 from trackformer.cli import run
 from trackformer.data.mot import read_mot
+from trackformer.data.results import result_of
 from trackformer.errors import ConfigError
 from trackformer.evaluation.encoded import encode_video, track_encoded
 from trackformer.evaluation.model_scores import track_sequence
@@ -42,7 +43,7 @@ def videos(model, data):
 def test_trackers_that_share_a_pass_answer_as_they_do_alone(model, data, videos):
     together = track_encoded(model, videos[0], [EAGER, PICKY, EAGER])
     for settings, results in zip([EAGER, PICKY, EAGER], together, strict=True):
-        alone = track_sequence(model, data.sequences[0], settings)
+        alone = track_sequence(model, data.sequences[0], result_of, settings)
         assert [each.frame_index for each in results] == [0, 1, 2, 3]
         for ours, expected in zip(results, alone, strict=True):
             assert ours.track_ids.tolist() == expected.track_ids.tolist()

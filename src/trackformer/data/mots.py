@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -93,6 +93,13 @@ def read_mots_results(path: Path) -> tuple[MotsFrame, ...]:
             )
         )
     return tuple(frames)
+
+
+def write_mots_results(path: Path, frames: Iterable[MotsFrame]) -> None:
+    """Write a whole result file; the inverse of `read_mots_results`."""
+    with MotsResultsWriter(path) as writer:
+        for frame in frames:
+            writer.append(frame)
 
 
 class MotsResultsWriter:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import TypeVar
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
-from trackformer.data.results import ResultFrame, result_of
+from trackformer.data.results import result_of
 from trackformer.evaluation.tracking_metrics import EvaluationTable, evaluate_tracking
 from trackformer.models.trackformer import TrackFormer
 from trackformer.tracking.progress import progress_bar
 from trackformer.tracking.public_detections import PublicDetections
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.tracker import Tracker
+from trackformer.types import TrackedObjects
+
+Result = TypeVar("Result")
 
 
 def evaluate_model(
@@ -30,7 +34,7 @@ def evaluate_model(
         on_frame: Called after each frame (progress).
     """
     results = {
-        sequence.name: track_sequence(model, sequence, settings, on_frame)
+        sequence.name: track_sequence(model, sequence, result_of, settings, on_frame)
         for sequence in data.sequences
     }
     return evaluate_tracking(data, results)
@@ -39,14 +43,16 @@ def evaluate_model(
 def track_sequences(
     model: TrackFormer,
     data: AnnotatedData,
+    keep: Callable[[TrackedObjects], Result],
     settings: TrackerSettings | None = None,
     public: Mapping[str, PublicDetections] | None = None,
-) -> dict[str, list[ResultFrame]]:
+) -> dict[str, list[Result]]:
     """Results of every annotated video by its name, with a bar on a terminal's error output.
 
     Args:
         model: In evaluation mode.
         data: Videos with images.
+        keep: What is kept of a frame, for example `result_of`.
         settings: Of the tracker; by default those stored with the model.
         public: Per video the detections without which no track may begin; None: every track may.
     """
@@ -58,6 +64,7 @@ def track_sequences(
             results[sequence.name] = track_sequence(
                 model,
                 sequence,
+                keep,
                 settings,
                 partial(progress.advance, task),
                 public.get(sequence.name),
@@ -68,15 +75,16 @@ def track_sequences(
 def track_sequence(
     model: TrackFormer,
     sequence: AnnotatedSequence,
+    keep: Callable[[TrackedObjects], Result],
     settings: TrackerSettings | None = None,
     on_frame: Callable[[], None] = lambda: None,
     public: PublicDetections | None = None,
-) -> list[ResultFrame]:
+) -> list[Result]:
     """Results of one annotated video, frame by frame; see `track_sequences`."""
     tracker = Tracker(model, settings)
     results = []
     for frame in sequence.frames:
         shown = None if public is None else public.in_frame(frame.frame_index, tracker.settings)
-        results.append(result_of(tracker.update(frame.read_pixels(), shown)))
+        results.append(keep(tracker.update(frame.read_pixels(), shown)))
         on_frame()
     return results

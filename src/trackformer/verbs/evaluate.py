@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from trackformer.data.annotations import AnnotatedData
     from trackformer.data.results import ResultFrame
+    from trackformer.models.trackformer import TrackFormer
+    from trackformer.tracking.public_detections import PublicDetections
+    from trackformer.tracking.settings import TrackerSettings
 
 SUMMARY: Final = "Score tracks or detections against ground truth."
 OWN_FILES: Final = ""
@@ -144,9 +147,19 @@ def _detections_of_model(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def _evaluate_tracks(options: argparse.Namespace) -> None:
+    from trackformer.data.mots import is_mots
+
+    if is_mots(options.ground_truth):
+        model = None if options.model is None else load(options)
+        if model is None or model.predicts_masks:
+            _evaluate_masks(options, model)
+            return
+    _evaluate_boxes(options)
+
+
+def _evaluate_boxes(options: argparse.Namespace) -> None:
     from rich.table import Table
 
-    from trackformer.data.mots import is_mots
     from trackformer.evaluation.plots import write_plots
     from trackformer.evaluation.report import write_scores
     from trackformer.evaluation.result_files import read_scored
@@ -154,9 +167,6 @@ def _evaluate_tracks(options: argparse.Namespace) -> None:
     from trackformer.evaluation.tracking_report import report_tracking
     from trackformer.evaluation.tracking_report_output import report_content, report_lines
 
-    if options.model is None and is_mots(options.ground_truth):
-        _evaluate_masks(options)
-        return
     if options.model is None:
         data, results = read_scored(options.ground_truth, options.results)
     else:
@@ -177,11 +187,22 @@ def _evaluate_tracks(options: argparse.Namespace) -> None:
         print(*write_plots(report, options.plots), sep="\n")
 
 
-def _evaluate_masks(options: argparse.Namespace) -> None:
+def _evaluate_masks(options: argparse.Namespace, model: TrackFormer | None) -> None:
+    from trackformer.data.mots import mots_frame_of, write_mots_results
+    from trackformer.evaluation.model_scores import track_sequences
+    from trackformer.evaluation.mots import evaluate_masks
     from trackformer.evaluation.report import evaluate_folders, score_table, write_json
 
     _refuse(options, ("frames", "switches", "plots"), "not for masks", always=True)
-    table = evaluate_folders(options.ground_truth, options.results)
+    if model is None:
+        table = evaluate_folders(options.ground_truth, options.results)
+    else:
+        data, settings, public = _asked_of(model, options)
+        masks = track_sequences(model, data, mots_frame_of, settings, public)
+        if options.output is not None:
+            for name, frames in masks.items():
+                write_mots_results(options.output / name / "tracks_mots.txt", frames)
+        table = evaluate_masks(data, masks)
     print_whole(score_table(table))
     if options.json is not None:
         write_json(table, options.json)
@@ -191,11 +212,27 @@ def _tracks_of_model(
     options: argparse.Namespace,
 ) -> tuple[AnnotatedData, Mapping[str, Sequence[ResultFrame]]]:
     """Track every sequence of the ground truth."""
-    from trackformer.config import read_settings, settings_from
     from trackformer.data.mot import write_mot_results
-    from trackformer.data.read import read_annotations
+    from trackformer.data.results import result_of
     from trackformer.evaluation.classes import relabelled
     from trackformer.evaluation.model_scores import track_sequences
+
+    model = load(options)
+    data, settings, public = _asked_of(model, options)
+    tracked = track_sequences(model, data, result_of, settings, public)
+    results = relabelled(tracked, model.settings.class_names, data.class_names)
+    if options.output is not None:
+        for name, frames in results.items():
+            write_mot_results(options.output / f"{name}.txt", frames)
+    return data, results
+
+
+def _asked_of(
+    model: TrackFormer, options: argparse.Namespace
+) -> tuple[AnnotatedData, TrackerSettings, Mapping[str, PublicDetections] | None]:
+    """What the model is to track, with which thresholds and public detections."""
+    from trackformer.config import read_settings, settings_from
+    from trackformer.data.read import read_annotations
     from trackformer.evaluation.public_protocol import public_detections_of
     from trackformer.tracking.settings import TrackerSettings
 
@@ -207,11 +244,5 @@ def _tracks_of_model(
     changes = {}
     if options.settings is not None:
         changes = read_settings(TrackerSettings, options.settings).model_dump(exclude_unset=True)
-    model = load(options)
     settings = settings_from(TrackerSettings, model.settings.tracker | changes, "tracker settings")
-    tracked = track_sequences(model, data, settings, public)
-    results = relabelled(tracked, model.settings.class_names, data.class_names)
-    if options.output is not None:
-        for name, frames in results.items():
-            write_mot_results(options.output / f"{name}.txt", frames)
-    return data, results
+    return data, settings, public
