@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+KERNEL := $(wildcard src/trackformer/models/ms_deform_attn/kernel/*)
 
 .PHONY: demo test check clean
 
@@ -12,7 +13,7 @@ test: $(VENV)/.installed-test
 	scripts/check $(BIN)
 
 # constraints.txt holds the exact versions the tests ran with, so two installs are the same.
-$(VENV)/.installed: pyproject.toml constraints.txt
+$(VENV)/.installed: pyproject.toml setup.py constraints.txt $(KERNEL)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
 	touch $@

@@ -25,6 +25,9 @@ from trackformer.checkpoints.model_files import save_model
 from trackformer.models.trackformer import TrackFormer
 
 torch.set_num_threads(1)
+if not torch.cuda.is_available():
+    # Triton imitates a GPU where there is none; it looks at this when it is first imported.
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 # A shell starts background jobs with Ctrl-C ignored, and so would be the programs that tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

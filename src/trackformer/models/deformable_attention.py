@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from trackformer.models.deformable_sampling import LevelShapes, sample_by_bags, sample_by_grid
+from trackformer.models.ms_deform_attn.attention import ms_deform_attn
+from trackformer.models.ms_deform_attn.level_shapes import LevelShapes
 from trackformer.models.sublayers import check_heads
 
 
@@ -69,7 +70,7 @@ class DeformableAttention(nn.Module):
         value = self.value(tokens).masked_fill(is_padding[..., None], 0.0)
         offsets = self.sampling_offsets(queries).unflatten(-1, (*samples, 2))
         weights = self.attention_weights(queries).unflatten(-1, (self.num_heads, -1)).softmax(-1)
-        attended = deformable_attention(
+        attended = ms_deform_attn(
             value.unflatten(-1, (self.num_heads, -1)),
             level_shapes,
             self._sampling_locations(offsets, reference, level_shapes),
@@ -110,27 +111,3 @@ class DeformableAttention(nn.Module):
         for projection in (self.value, self.output):
             nn.init.xavier_uniform_(projection.weight)
             nn.init.zeros_(projection.bias)
-
-
-def deformable_attention(
-    value: Float[Tensor, "B S M _"],
-    level_shapes: LevelShapes,
-    sampling_locations: Float[Tensor, "B Q M L P 2"],
-    attention_weights: Float[Tensor, "B Q M L P"],
-) -> Float[Tensor, "B Q C"]:
-    """Σ over levels and points of weight times the bilinear sample of `value`, heads side by side.
-
-    Zeros beyond a map, cell centres at half-integers.
-
-    Args:
-        value: Projected tokens of all levels, split into heads.
-        level_shapes: How the tokens lie.
-        sampling_locations: (x, y), relative: a level spans [0, 1].
-        attention_weights: They add up to 1 over levels and points.
-    """
-    inputs = (value, sampling_locations, attention_weights)
-    needs_gradient = torch.is_grad_enabled() and any(each.requires_grad for each in inputs)
-    # The fast way is for inference on a CPU; exported graphs keep the well-known operator.
-    if needs_gradient or value.device.type != "cpu" or torch.compiler.is_compiling():
-        return sample_by_grid(value, level_shapes, sampling_locations, attention_weights)
-    return sample_by_bags(value, level_shapes, sampling_locations, attention_weights)

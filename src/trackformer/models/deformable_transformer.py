@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from trackformer.models.deformable_attention import DeformableAttention
-from trackformer.models.deformable_sampling import LevelShapes
+from trackformer.models.ms_deform_attn.level_shapes import LevelShapes
 from trackformer.models.query_groups import hidden_queries
 from trackformer.models.settings import DeformableDetrSettings
 from trackformer.models.sublayers import Attention, FeedForward, Residual

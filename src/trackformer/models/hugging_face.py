@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from trackformer.boxes import inverse_sigmoid
 from trackformer.models.frozen_batch_norm import fold_batch_norms, freeze_batch_norms
 from trackformer.models.query_groups import hidden_queries
+from trackformer.models.hugging_face_sampling import use_fast_sampling
 from trackformer.models.settings import HuggingFaceSettings
 from trackformer.models.torchvision_import import ensure_torchvision
 from trackformer.types import (
@@ -158,6 +159,7 @@ def _build_network(settings: HuggingFaceSettings, num_classes: int) -> Any:
         freeze_batch_norms(network)
     if settings.batch_norm == "folded":
         fold_batch_norms(network)
+    use_fast_sampling(network)
     return network
 
 

@@ -19,6 +19,7 @@ def run(_options: argparse.Namespace) -> int:
 
     from trackformer.checkpoints.load import bundled_models
     from trackformer.devices import available_devices
+    from trackformer.models.ms_deform_attn.choice import describe_implementations
 
     packages = ("trackformer", "torch", "torchvision", "transformers", "accelerate", "av", "numpy")
     rows = {name: version(name) for name in packages}
@@ -27,4 +28,7 @@ def run(_options: argparse.Namespace) -> int:
     rows["bundled models"] = ", ".join(bundled_models()) or "none"
     for name, text in rows.items():
         print(f"{name:15} {text}")
+    print("deformable attention (ms_deform_attn)")
+    for name, text in describe_implementations().items():
+        print(f"  {name:13} {text}")
     return 0

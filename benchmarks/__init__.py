@@ -1,0 +1,1 @@
+"""Measurements: each module measures one part and can be run by itself."""
