@@ -40,14 +40,18 @@ def dtype_of(implementation):
 def test_a_point_at_a_cells_centre_sees_that_cell(implementation):
     value = torch.arange(6.0).reshape(1, 6, 1, 1)
     locations = torch.tensor([2.5 / 3, 1.5 / 2]).reshape(1, 1, 1, 1, 1, 2)
-    attended = ms_deform_attn(value, ((2, 3),), locations, torch.ones(1, 1, 1, 1, 1), implementation)
+    attended = ms_deform_attn(
+        value, ((2, 3),), locations, torch.ones(1, 1, 1, 1, 1), implementation
+    )
     assert attended.item() == pytest.approx(5.0)
 
 
 def test_a_point_between_cells_sees_their_mean_and_zeros_beyond_the_map(implementation):
     value = torch.tensor([2.0, 4.0]).reshape(1, 2, 1, 1)
     locations = torch.tensor([[0.5, 0.5], [0.0, 0.5], [-1.0, 0.5]]).reshape(1, 3, 1, 1, 1, 2)
-    attended = ms_deform_attn(value, ((1, 2),), locations, torch.ones(1, 3, 1, 1, 1), implementation)
+    attended = ms_deform_attn(
+        value, ((1, 2),), locations, torch.ones(1, 3, 1, 1, 1), implementation
+    )
     torch.testing.assert_close(attended.flatten(), torch.tensor([3.0, 1.0, 0.0]))
 
 
@@ -118,9 +122,7 @@ def test_no_queries_are_no_rows_and_no_gradient(implementation):
 
 def test_strides_do_not_matter(implementation):
     inputs = random_inputs(LEVEL_SHAPES).to(dtype_of(implementation))
-    strided = [
-        each.transpose(1, -1).contiguous().transpose(1, -1) for each in inputs.tensors
-    ]
+    strided = [each.transpose(1, -1).contiguous().transpose(1, -1) for each in inputs.tensors]
     assert not any(each.is_contiguous() for each in strided)
     attended, grads = gradients(AttentionInputs(LEVEL_SHAPES, *strided), implementation)
     expected, expected_grads = gradients(inputs, implementation)

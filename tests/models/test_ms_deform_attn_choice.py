@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from models.attention_inputs import random_inputs
-from trackformer.cli import main
+from trackformer.cli import run
 from trackformer.errors import ConfigError
 from trackformer.models.ms_deform_attn import choice, compiled
 from trackformer.models.ms_deform_attn.attention import ms_deform_attn
@@ -91,16 +91,15 @@ def test_one_can_be_forced_for_a_process(capsys):
 
 
 def test_info_says_what_runs_and_what_keeps_others_from_it(capsys, no_kernel):
-    assert main(["info"]) == 0
+    assert run(["info"]) == 0
     printed = capsys.readouterr().out
     assert "on cpu        portable: no compiled kernel: not built" in printed
     assert "compiled      not built" in printed
 
 
 def test_forcing_what_does_not_exist_or_cannot_run_is_refused(no_kernel):
-    with pytest.raises(ConfigError, match="expected one of reference, portable, .* got 'fast'"):
-        with forced_implementation("fast"):
-            pass
+    with pytest.raises(ConfigError, match="got 'fast'"), forced_implementation("fast"):
+        pass
     with forced_implementation(COMPILED), pytest.raises(ConfigError, match="compiled is forced"):
         chosen()
 

@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 from trackformer.models.ms_deform_attn.attention import ms_deform_attn
 
+LISTED_POINTS = ("DFineMultiscaleDeformableAttention", "Deimv2MultiscaleDeformableAttention")
+"""Modules whose levels may have different numbers of points."""
+
 
 def use_fast_sampling(network: nn.Module) -> None:
     """Replace the sampling of RT-DETR, D-FINE and DEIMv2, in place; the numbers stay the same.
@@ -22,9 +25,9 @@ def use_fast_sampling(network: nn.Module) -> None:
         name = type(module).__name__
         if name == "RTDetrMultiscaleDeformableAttention":
             module.attn = _LevelsOfEqualPoints()
-        elif name in {"DFineMultiscaleDeformableAttention", "Deimv2MultiscaleDeformableAttention"}:
-            if module.decoder_method == "default":
-                module.ms_deformable_attn_core = sample_listed_points
+        elif name in LISTED_POINTS and module.decoder_method == "default":
+            # Not a module but a plain function; setattr, as nn.Module's typing knows modules only.
+            setattr(module, "ms_deformable_attn_core", sample_listed_points)  # noqa: B010
 
 
 class _LevelsOfEqualPoints(nn.Module):
@@ -68,14 +71,14 @@ def sample_listed_points(
     locations = torch.stack(
         [
             F.pad(points, (0, 0, 0, most - points.shape[-2]))
-            for points in sampling_locations.split(list(num_points), dim=-2)
+            for points in torch.split(sampling_locations, list(num_points), dim=-2)
         ],
         dim=-3,
     )
     weights = torch.stack(
         [
             F.pad(points, (0, most - points.shape[-1]))
-            for points in attention_weights.split(list(num_points), dim=-1)
+            for points in torch.split(attention_weights, list(num_points), dim=-1)
         ],
         dim=-2,
     )

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from trackformer.models.deformable_attention import deformable_attention
 from trackformer.models.fast.linear import PackedLinear
+from trackformer.models.ms_deform_attn.attention import ms_deform_attn
 
 
 class FastSampling(nn.Module):
@@ -66,7 +66,7 @@ class FastSampling(nn.Module):
             weights = weights[..., self.rows] * self.is_real
         shape = (self.num_levels, self.most_points)
         value: Tensor = self.value(encoder_hidden_states)
-        attended = deformable_attention(
+        attended = ms_deform_attn(
             value.reshape(*value.shape[:2], self.num_heads, -1),
             tuple(spatial_shapes_list),
             locations.reshape(*locations.shape[:3], *shape, 2),

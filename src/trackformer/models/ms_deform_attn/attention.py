@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import ModuleType
-from typing import Final
+from typing import Any, Final
 
 import torch
 from jaxtyping import Float
@@ -41,8 +41,9 @@ def ms_deform_attn(
     """Σ over levels and points of weight times the bilinear sample of `value`, heads side by side.
 
     Zeros beyond a map, cell centres at half-integers (`grid_sample` with `align_corners=False`).
-    Differentiable once in all three tensors; where a location is exactly a cell's centre, its gradient
-    is the one from the right. In 16 bits only `value` and the result are rounded; sums are float32.
+    Differentiable once in all three tensors; where a location is exactly a cell's centre, its
+    gradient is the one from the right. In 16 bits only `value` and the result are rounded; sums are
+    float32 (not in the reference).
 
     Args:
         value: Projected tokens of all levels, split into heads.
@@ -132,9 +133,7 @@ def _spread(
         dtype = _computed_in(inputs)
         value, locations, weights = (each.to(dtype) for each in inputs)
         grads = module.backward(grad_output.to(dtype), value, shapes, locations, weights)
-    first, second, third = (
-        grad.to(each.dtype) for grad, each in zip(grads, inputs, strict=True)
-    )
+    first, second, third = (grad.to(each.dtype) for grad, each in zip(grads, inputs, strict=True))
     return first, second, third
 
 
@@ -153,19 +152,18 @@ def _(
     return first, second, third
 
 
-def _remember(ctx: object, inputs: tuple[object, ...], output: Tensor) -> None:
+# Any: torch's own context of one call.
+def _remember(ctx: Any, inputs: tuple[object, ...], output: Tensor) -> None:
     del output
     value, sides, locations, weights, implementation = inputs
-    ctx.save_for_backward(value, locations, weights)  # type: ignore[attr-defined]
-    ctx.sides, ctx.implementation = sides, implementation  # type: ignore[attr-defined]
+    ctx.save_for_backward(value, locations, weights)
+    ctx.sides, ctx.implementation = sides, implementation
 
 
-def _differentiate(
-    ctx: object, grad_output: Tensor
-) -> tuple[Tensor, None, Tensor, Tensor, None]:
-    value, locations, weights = ctx.saved_tensors  # type: ignore[attr-defined]
+def _differentiate(ctx: Any, grad_output: Tensor) -> tuple[Tensor, None, Tensor, Tensor, None]:
+    value, locations, weights = ctx.saved_tensors
     by_value, by_location, by_weight = _spread(
-        grad_output, value, ctx.sides, locations, weights, ctx.implementation  # type: ignore[attr-defined]
+        grad_output, value, ctx.sides, locations, weights, ctx.implementation
     )
     return by_value, None, by_location, by_weight, None
 

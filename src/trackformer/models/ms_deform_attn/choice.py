@@ -46,10 +46,12 @@ def choose_implementation(
     Raises:
         ConfigError: One is forced that does not exist or cannot run here.
     """
-    return _choose(_forced, device.type, dtype, needs_gradient)
+    choice: Choice = _choose(_forced, device.type, dtype, needs_gradient)
+    return choice
 
 
-@torch.compiler.assume_constant_result  # the compiler need not look inside: it guards the arguments
+# The compiler need not look inside: it guards the arguments.
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _choose(
     forced: str | None,
     device_type: str,
@@ -124,5 +126,6 @@ def _check(implementation: str, device_type: str, dtype: torch.dtype) -> None:
 def _check_name(implementation: str) -> None:
     if implementation not in IMPLEMENTATIONS:
         raise ConfigError(
-            f"ms_deform_attn ({VARIABLE}): expected one of {', '.join(IMPLEMENTATIONS)}, got {implementation!r}"
+            f"ms_deform_attn ({VARIABLE}): expected one of {', '.join(IMPLEMENTATIONS)}, "
+            f"got {implementation!r}"
         )

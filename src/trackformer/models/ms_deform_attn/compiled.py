@@ -1,4 +1,4 @@
-"""The compiled way: a C++ kernel for processors, built with the package where a compiler is there."""
+"""The compiled way: a C++ kernel for processors, built with the package if it can be."""
 
 from __future__ import annotations
 
@@ -19,16 +19,20 @@ DTYPES = (torch.float32, torch.float64)
 NAME = "ms_deform_attn_kernel"
 """Of the library beside this file, without its ending; setup.py builds it."""
 
-_SIZES = "is_double images tokens heads channels queries levels points threads".split()
+_SIZES = (
+    *("is_double", "images", "tokens", "heads", "channels"),
+    *("queries", "levels", "points", "threads"),
+)
 _TENSORS = (
-    "value locations weights grad_output output grad_value grad_locations grad_weights".split()
+    *("value", "locations", "weights", "grad_output", "output"),
+    *("grad_value", "grad_locations", "grad_weights"),
 )
 
 
 class _Call(ctypes.Structure):
     """`struct Call` of kernel/call.h."""
 
-    _fields_ = [  # noqa: RUF012 - ctypes wants a list
+    _fields_ = [
         ("parallel_for", ctypes.c_void_p),
         *((name, ctypes.c_int64) for name in _SIZES),
         ("level_shapes", ctypes.c_void_p),
@@ -66,9 +70,7 @@ def forward(
     attention_weights: Float[Tensor, "B Q M L P"],
 ) -> Float[Tensor, "B Q C"]:
     """The attended values; all tensors of one of `DTYPES`."""
-    output = value.new_empty(
-        (*sampling_locations.shape[:2], value.shape[2] * value.shape[3])
-    )
+    output = value.new_empty((*sampling_locations.shape[:2], value.shape[2] * value.shape[3]))
     tensors = {
         "value": value.contiguous(),
         "locations": sampling_locations.contiguous(),
@@ -85,10 +87,8 @@ def backward(
     level_shapes: LevelShapes,
     sampling_locations: Float[Tensor, "B Q M L P 2"],
     attention_weights: Float[Tensor, "B Q M L P"],
-) -> tuple[
-    Float[Tensor, "B S M _"], Float[Tensor, "B Q M L P 2"], Float[Tensor, "B Q M L P"]
-]:
-    """Gradients of value, locations and weights; from the right where a location is a cell's centre."""
+) -> tuple[Float[Tensor, "B S M _"], Float[Tensor, "B Q M L P 2"], Float[Tensor, "B Q M L P"]]:
+    """Gradients of value, locations and weights, as `ms_deform_attn` describes them."""
     tensors = {
         "value": value.contiguous(),
         "locations": sampling_locations.contiguous(),
@@ -106,7 +106,9 @@ def _run(entry: Any, level_shapes: LevelShapes, tensors: dict[str, Tensor]) -> N
     value, locations = tensors["value"], tensors["locations"]
     if locations.numel() == 0:
         return
-    shapes = (ctypes.c_int64 * (2 * len(level_shapes)))(*(side for pair in level_shapes for side in pair))
+    shapes = (ctypes.c_int64 * (2 * len(level_shapes)))(
+        *(side for pair in level_shapes for side in pair)
+    )
     call = _Call(
         parallel_for=_parallel_for(),
         is_double=value.dtype == torch.float64,
@@ -142,7 +144,7 @@ def _parallel_for() -> int | None:
     """Address of torch's own parallel loop: a second pool of threads would fight with the first."""
     try:
         # The library that holds it is among those torch's Python module is linked to.
-        function = ctypes.CDLL(torch._C.__file__).torch_parallel_for
+        function = ctypes.CDLL(torch._C.__file__).torch_parallel_for  # noqa: SLF001
     except (AttributeError, OSError):
         return None
     return ctypes.cast(function, ctypes.c_void_p).value

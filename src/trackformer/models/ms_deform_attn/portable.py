@@ -1,9 +1,9 @@
 """The portable way: sums of table rows by `embedding_bag`, forward and backward, in plain torch.
 
-A sample is a weighted sum of the four cells around it, so a query's head is one weighted sum of 4 L P
-rows of `value`: a bag. No tensor of all samples is ever made. The backward is written by hand: products
-of chosen rows (`sampled_addmm`) for locations and weights, bags of queries for the value; nothing is
-added up by many threads at one place, so the same inputs give the same gradient.
+A sample is a weighted sum of the four cells around it, so a query's head is one weighted sum of
+4 L P rows of `value`: a bag. No tensor of all samples is made. The backward is written by hand:
+products of chosen rows (`sampled_addmm`) for locations and weights, bags of queries for the value;
+nothing is added up by many threads at one place, so the same inputs give the same gradient.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def backward(
     sampling_locations: Float[Tensor, "B Q M L P 2"],
     attention_weights: Float[Tensor, "B Q M L P"],
 ) -> tuple[Float[Tensor, "B S M _"], Float[Tensor, "B Q M L P 2"], Float[Tensor, "B Q M L P"]]:
-    """Gradients of value, locations and weights; from the right where a location is a cell's centre."""
-    grads = grad_output.unflatten(-1, value.shape[2:])
+    """Gradients of value, locations and weights, as `ms_deform_attn` describes them."""
+    grads = grad_output.reshape(*grad_output.shape[:2], *value.shape[2:])
     grad_locations = torch.empty_like(sampling_locations, memory_format=torch.contiguous_format)
     grad_weights = torch.empty_like(attention_weights, memory_format=torch.contiguous_format)
     table = value.reshape(-1, value.shape[3])
@@ -208,8 +208,8 @@ def _chosen_products(
         size=(len(left), len(right)),
         check_invariants=False,
     )
-    products = torch.sparse.sampled_addmm(pattern, left, right.t(), beta=0.0)
-    return products.values().view(columns.shape)
+    products: Tensor = torch.sparse.sampled_addmm(pattern, left, right.t(), beta=0.0).values()
+    return products.view(columns.shape)
 
 
 @functools.cache
@@ -232,7 +232,7 @@ def _grad_value(
     maps = torch.split(grad_value, [height * width for height, width in level_shapes], dim=1)
     for level, shape in enumerate(level_shapes):
         _add_to_map(
-            maps[level].unflatten(1, shape),
+            maps[level].view(len(value), *shape, *value.shape[2:]),
             grads.reshape(-1, grads.shape[-1]),
             sampling_locations[:, :, :, level],
             attention_weights[:, :, :, level],
@@ -248,8 +248,8 @@ def _add_to_map(
 ) -> None:
     """A cell is a bag too: of the queries that look at it.
 
-    Samples are sorted by the cell before them. Its four bags, one for each corner's weights, then go
-    to the four cells around: the same sums, shifted.
+    Samples are sorted by the cell before them. Its four bags, one for each corner's weights, then
+    go to the four cells around: the same sums, shifted.
     """
     batch_size, height, width, num_heads, num_channels = level_map.shape
     ones = level_map.new_ones(num_heads, locations.shape[3])

@@ -19,8 +19,8 @@ def axis(relative: Any, size: Any) -> Any:
     The cell may lie outside the map.
     """
     position = relative * size - 0.5
-    # Far outside is as good as just outside, and fits an integer.
-    position = tl.minimum(tl.maximum(position, -2.0), size + 1.0)
+    # Far outside is as good as just outside, and fits an integer; so is what is not a number.
+    position = tl.minimum(tl.where(position > -2.0, position, -2.0), size + 1.0)
     cell = tl.floor(position)
     return cell.to(tl.int32), position - cell
 
@@ -56,7 +56,9 @@ def forward_kernel(
         for point in range(POINTS):
             sample = (item * LEVELS + level) * POINTS + point
             x, right = axis(tl.load(locations + sample * 2, is_item, 0.0).to(tl.float32), width)
-            y, lower = axis(tl.load(locations + sample * 2 + 1, is_item, 0.0).to(tl.float32), height)
+            y, lower = axis(
+                tl.load(locations + sample * 2 + 1, is_item, 0.0).to(tl.float32), height
+            )
             weight = tl.load(weights + sample, is_item, 0.0).to(tl.float32)
             for corner in tl.static_range(4):
                 column = x + corner % 2
@@ -116,7 +118,9 @@ def backward_kernel(
         for point in range(POINTS):
             sample = (item * LEVELS + level) * POINTS + point
             x, right = axis(tl.load(locations + sample * 2, is_item, 0.0).to(tl.float32), width)
-            y, lower = axis(tl.load(locations + sample * 2 + 1, is_item, 0.0).to(tl.float32), height)
+            y, lower = axis(
+                tl.load(locations + sample * 2 + 1, is_item, 0.0).to(tl.float32), height
+            )
             weight = tl.load(weights + sample, is_item, 0.0).to(tl.float32)
             by_weight = tl.zeros((ITEMS,), dtype=tl.float32)
             by_column = tl.zeros((ITEMS,), dtype=tl.float32)
