@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from trackformer.boxes import inverse_sigmoid
 from trackformer.models.frozen_batch_norm import fold_batch_norms, freeze_batch_norms
-from trackformer.models.query_groups import hidden_queries
 from trackformer.models.hugging_face_sampling import use_fast_sampling
+from trackformer.models.query_groups import hidden_queries
 from trackformer.models.settings import HuggingFaceSettings
 from trackformer.models.torchvision_import import ensure_torchvision
 from trackformer.types import (
