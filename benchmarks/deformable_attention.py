@@ -59,7 +59,7 @@ class Row:
     extra_bytes: int | None
     """Most memory a forward and backward take beyond inputs; measured on CUDA only."""
     forward_bound_ms: float
-    """Reading every sampled row once, at the speed a copy within the last cache reaches here."""
+    """Reading the four rows of every sample at the speed of the cache (`_bytes_per_second`)."""
 
 
 def measure(
@@ -182,13 +182,14 @@ def _extra_bytes(call: Callable[[], None], device: torch.device) -> int | None:
 
 
 def _bytes_per_second(device: torch.device) -> float:
-    """Reading speed of tensors as large as the sampled table, fastest of several sums."""
-    numbers = torch.ones(6_000_000, device=device)
+    """Reading speed from the cache that serves neighbouring samples, fastest of several sums."""
+    # A core's own second-level cache; on a GPU the one all share.
+    numbers = torch.ones(6_000_000 if device.type == "cuda" else 150_000, device=device)
 
     def read() -> None:
         numbers.sum()
 
-    fastest = min(_seconds(read, device) for _ in range(10))
+    fastest = min(_seconds(read, device) for _ in range(200))
     return numbers.nbytes / fastest
 
 
