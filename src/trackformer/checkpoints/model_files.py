@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import safetensors
@@ -13,6 +11,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from trackformer.atomic_files import atomic_path
 from trackformer.config import settings_from
 from trackformer.errors import CheckpointError, ConfigError
 from trackformer.models.build import build_model
@@ -117,15 +116,3 @@ def unique_tensors(model: nn.Module) -> dict[str, Tensor]:
             seen.add(identity)
             unique[name] = tensor
     return unique
-
-
-@contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """A path beside `path` to write to; it takes the name of `path` only when all went well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        yield partial
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from trackformer.atomic_files import whole_file
 from trackformer.data.coco import Record, coco_image_folder, read_coco_json
 from trackformer.data.text_files import read_json
 from trackformer.errors import ConfigError, DataError
@@ -113,13 +114,8 @@ def write_coco_results(path: Path, results: Sequence[Record]) -> None:
     Raises:
         DataError: The file cannot be written.
     """
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as partial:
         partial.write_text(json.dumps(list(results)), encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def read_coco_results(path: Path) -> list[Record]:

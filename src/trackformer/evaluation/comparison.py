@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,13 +12,11 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from trackformer.checkpoints.model_files import atomic_path
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
 from trackformer.data.results import ResultFrame, result_of_detections
-from trackformer.errors import DataError
 from trackformer.evaluation.encoded import EncodedVideo, encode_video, track_encoded
 from trackformer.evaluation.peers import PEERS, Parameters, Peer, track_detections
-from trackformer.evaluation.report import scores_by_published_name
+from trackformer.evaluation.report import scores_by_published_name, write_scores
 from trackformer.evaluation.tracking_metrics import EvaluationTable, evaluate_tracking
 from trackformer.image_files import read_image
 from trackformer.models.trackformer import TrackFormer
@@ -199,8 +196,4 @@ def write_comparison(comparison: Comparison, path: Path) -> None:
             for row in comparison.rows
         ],
     }
-    try:
-        with atomic_path(path) as partial_path:
-            partial_path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror}") from error
+    write_scores(content, path)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from trackformer.errors import ConfigError, DataError
+from trackformer.atomic_files import whole_file
+from trackformer.errors import ConfigError
 from trackformer.evaluation.hota import THRESHOLDS
 from trackformer.evaluation.switches import CAUSES
 from trackformer.evaluation.tracking_metrics import COMBINED
@@ -44,14 +45,9 @@ def write_plots(report: TrackingReport, folder: Path) -> tuple[Path, ...]:
 def _saved(figures: Mapping[str, Figure], folder: Path) -> tuple[Path, ...]:
     paths = []
     for name, figure in figures.items():
-        path, partial = folder / name, folder / f".{name}.partial"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
+        with whole_file(folder / name) as partial:
             figure.savefig(partial, dpi=120, format="png")
-            partial.replace(path)
-        except OSError as error:
-            raise DataError(f"{path}: cannot be written: {error.strerror}") from error
-        paths.append(path)
+        paths.append(folder / name)
     return tuple(paths)
 
 

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from rich.table import Table
 
+from trackformer.atomic_files import whole_file
 from trackformer.data.mots import is_mots, read_mots, read_mots_results
-from trackformer.errors import DataError
 from trackformer.evaluation.mots import evaluate_masks
 from trackformer.evaluation.result_files import MASK_RESULT_FILE, read_scored, result_file
 from trackformer.evaluation.tracking_metrics import EvaluationTable, evaluate_tracking
@@ -120,13 +120,8 @@ def write_scores(content: Mapping[str, Any], path: Path) -> None:
     Raises:
         DataError: The file cannot be written.
     """
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as partial:
         partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def _evaluate_masks(ground_truth: Path, results: Path) -> EvaluationTable:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from trackformer.checkpoints.model_files import atomic_path
-from trackformer.errors import ConfigError, DataError
+from trackformer.atomic_files import whole_file
+from trackformer.errors import ConfigError
 
 
 def check_destination(path: Path, *, overwrite: bool) -> None:
@@ -29,9 +29,6 @@ def write_settings(path: Path, values: Mapping[str, float], note: str) -> None:
     Raises:
         DataError: The file cannot be written.
     """
-    try:
-        with atomic_path(path) as partial:
-            text = yaml.safe_dump(dict(values), sort_keys=False)
-            partial.write_text(f"# {note}\n{text}", encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror}") from error
+    with whole_file(path) as partial:
+        text = yaml.safe_dump(dict(values), sort_keys=False)
+        partial.write_text(f"# {note}\n{text}", encoding="utf-8")

@@ -11,8 +11,8 @@ from typing import Literal
 
 import numpy as np
 
+from trackformer.atomic_files import whole_file
 from trackformer.data.annotations import AnnotatedFrame, AnnotatedSequence
-from trackformer.errors import DataError
 from trackformer.evaluation.object_history import (
     hidden_share,
     lies_outside,
@@ -80,16 +80,10 @@ def write_switches(switches: Sequence[Switch], path: Path) -> None:
     Raises:
         DataError: The file cannot be written.
     """
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, [field.name for field in fields(Switch)])
-            writer.writeheader()
-            writer.writerows(asdict(switch) for switch in switches)
-        partial.replace(path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror}") from error
+    with whole_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(Switch)])
+        writer.writeheader()
+        writer.writerows(asdict(switch) for switch in switches)
 
 
 def _partners(matched: MatchedSequence) -> dict[tuple[int, int], int]:

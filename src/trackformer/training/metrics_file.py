@@ -6,7 +6,7 @@ import csv
 from collections.abc import Mapping
 from pathlib import Path
 
-from trackformer.checkpoints.model_files import atomic_path
+from trackformer.atomic_files import atomic_path
 
 
 class MetricsFile:

@@ -24,7 +24,7 @@ from rich.progress import (
 )
 from torch.utils.tensorboard import SummaryWriter
 
-from trackformer.checkpoints.model_files import atomic_path
+from trackformer.atomic_files import atomic_path
 from trackformer.data.annotations import AnnotatedData
 from trackformer.input_settings import InputSettings
 from trackformer.training.metrics_file import MetricsFile

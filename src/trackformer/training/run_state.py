@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from trackformer.checkpoints.model_files import atomic_path
+from trackformer.atomic_files import atomic_path
 from trackformer.errors import CheckpointError
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
+from trackformer.atomic_files import atomic_path
 from trackformer.boxes import to_pixels_xyxy
-from trackformer.checkpoints.model_files import atomic_path
 from trackformer.input_settings import InputSettings
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.training.observation import ObservedFrame

@@ -10,7 +10,7 @@ from pathlib import Path
 from accelerate import PartialState
 from rich.table import Table
 
-from trackformer.checkpoints.model_files import atomic_path
+from trackformer.atomic_files import atomic_path
 from trackformer.errors import ConfigError
 from trackformer.training.metrics_file import read_metrics
 from trackformer.training.run import train

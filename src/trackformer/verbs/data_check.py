@@ -75,12 +75,8 @@ def _limits(model: str) -> ModelLimits:
 
 
 def _write(path: Path, text: str) -> None:
-    from trackformer.checkpoints.model_files import atomic_path
-    from trackformer.errors import DataError
+    from trackformer.atomic_files import whole_file
 
-    try:
-        with atomic_path(path) as partial:
-            partial.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror}") from error
+    with whole_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
     print(path)

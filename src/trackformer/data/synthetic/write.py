@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import cv2
 
+from trackformer.atomic_files import atomic_path
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
 from trackformer.data.masks import RunLengths, decode_mask
 from trackformer.errors import DataError
@@ -173,6 +174,5 @@ def _write_outlines(outlines: _Outlines, class_names: tuple[str, ...], path: Pat
         "annotations": outlines.annotations,
         "categories": categories,
     }
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.write_text(json.dumps(content), encoding="utf-8")
-    partial.replace(path)
+    with atomic_path(path) as partial:
+        partial.write_text(json.dumps(content), encoding="utf-8")
