@@ -15,9 +15,15 @@ import torch
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
 from trackformer.data.results import ResultFrame, result_of_detections
 from trackformer.evaluation.encoded import EncodedVideo, encode_video, track_encoded
+from trackformer.evaluation.intervals import Interval, score_intervals
 from trackformer.evaluation.peers import PEERS, Parameters, Peer, track_detections
-from trackformer.evaluation.report import scores_by_published_name, write_scores
-from trackformer.evaluation.tracking_metrics import EvaluationTable, evaluate_tracking
+from trackformer.evaluation.report import PUBLISHED_NAMES, scores_by_published_name, write_scores
+from trackformer.evaluation.tracking_metrics import (
+    EvaluationTable,
+    evaluate_tracking,
+    match_sequence,
+    score_table,
+)
 from trackformer.image_files import read_image
 from trackformer.models.trackformer import TrackFormer
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
@@ -40,6 +46,8 @@ class Row:
     chosen: Parameters
     """What differs from the tracker's defaults."""
     table: EvaluationTable
+    intervals: Mapping[str, Interval]
+    """Of the combined scores, by their names in `TrackingScores` (see `intervals`)."""
     milliseconds: float
     """Process time a frame for association alone; for track queries the decoder's pass, too."""
 
@@ -88,7 +96,7 @@ def compare(
     tracked, track_ms = _timed(
         lambda: {video.name: track_encoded(model, video, [own])[0] for video in videos}, data
     )
-    rows = [Row("track queries", "-", {}, evaluate_tracking(data, tracked), track_ms)]
+    rows = [Row("track queries", "-", {}, *_scored(data, tracked), track_ms)]
     on_step("detections")
     detected, decode_ms = _timed(
         lambda: {video.name: _detections(model, video) for video in videos}, data
@@ -117,9 +125,17 @@ def _rows_of(peer: Peer, name: str, detections: Results, data: AnnotatedData) ->
         results, milliseconds = _timed(
             partial(_tracks, peer, detections, data, chosen, look=True), data
         )
-        table = evaluate_tracking(data, results)
-        rows.append(Row(peer.name, name, chosen, table, milliseconds))
+        rows.append(Row(peer.name, name, chosen, *_scored(data, results), milliseconds))
     return rows
+
+
+def _scored(
+    data: AnnotatedData, results: Results
+) -> tuple[EvaluationTable, Mapping[str, Interval]]:
+    matched = [match_sequence(entry, results[entry.name]) for entry in data.sequences]
+    # The same drawings for every row, so that rows can be compared.
+    random = np.random.default_rng(0)
+    return score_table(matched), score_intervals([entry.counts for entry in matched], random)
 
 
 def _tracks(
@@ -189,6 +205,11 @@ def write_comparison(comparison: Comparison, path: Path) -> None:
                 "chosen": dict(row.chosen),
                 "milliseconds": row.milliseconds,
                 "combined": scores_by_published_name(row.table.combined),
+                "intervals": {
+                    PUBLISHED_NAMES[name]: [interval.low, interval.high]
+                    for name, interval in row.intervals.items()
+                    if name in PUBLISHED_NAMES
+                },
                 "sequences": {
                     each.name: scores_by_published_name(each) for each in row.table.sequences
                 },

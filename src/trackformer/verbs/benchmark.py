@@ -12,7 +12,7 @@ from trackformer.verbs.printing import print_whole
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from trackformer.evaluation.comparison import Comparison
+    from trackformer.evaluation.comparison import Comparison, Row
 
 SUMMARY: Final = "Compare with SORT, ByteTrack, OC-SORT and BoT-SORT on the same detections."
 
@@ -78,7 +78,7 @@ def _table(comparison: Comparison) -> Table:
     from trackformer.evaluation.report import scores_by_published_name
 
     scores = ("HOTA", "DetA", "AssA", "MOTA", "IDF1", "IDSW", "FP", "FN")
-    table = Table("tracker", "detections", "parameters", *scores, "ms a frame")
+    table = Table("tracker", "detections", "parameters", *scores, "AssA, 95 %", "ms a frame")
     for row in comparison.rows:
         values = scores_by_published_name(row.table.combined)
         shown = (values[name] for name in scores)
@@ -87,6 +87,13 @@ def _table(comparison: Comparison) -> Table:
             row.detections,
             " ".join(f"{name}={value:g}" for name, value in row.chosen.items()) or "default",
             *(f"{value:.1f}" if isinstance(value, float) else str(value) for value in shown),
+            _interval(row),
             f"{row.milliseconds:.1f}",
         )
     return table
+
+
+def _interval(row: Row) -> str:
+    """Over sequences; with fewer than two there is none."""
+    interval = row.intervals.get("ass_a")
+    return "-" if interval is None else f"{interval.low:.0f}-{interval.high:.0f}"
