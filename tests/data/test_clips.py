@@ -133,14 +133,16 @@ def test_rare_classes_are_drawn_by_their_repeat_factors(picture, threshold, shar
         [two_classes(picture)], batch_size=1500, length=(1, 1), repeat_threshold=threshold
     )
     plans = [batch._plan(1, np.random.default_rng(i)) for i in range(1500)]
-    found = np.mean([len(plan.frames[0].labels) == 2 for plan in plans])
+    found = np.mean([len(plan.sequence.frames[plan.rows[0]].labels) == 2 for plan in plans])
     assert found == pytest.approx(share, abs=0.02)
 
 
 def test_clips_lie_around_the_repeated_frame(picture):
     batch = clips([two_classes(picture)], repeat_threshold=1e6, max_gap=2)
     plans = [batch._plan(3, np.random.default_rng(i)) for i in range(200)]
-    has_rare = [any(len(frame.labels) == 2 for frame in plan.frames) for plan in plans]
+    has_rare = [
+        any(len(plan.sequence.frames[row].labels) == 2 for row in plan.rows) for plan in plans
+    ]
     # The factors are 1000 and 5000: 4 * 5000 / (96 * 1000 + 4 * 5000) = 17 %, and some more whose
     # anchor lies just before.
     assert 0.14 < np.mean(has_rare) < 0.26

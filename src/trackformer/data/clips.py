@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
 from trackformer.data.crop_paths import CropPath, draw_still_path, draw_video_path
+from trackformer.data.frame_reading import FrameReader
 from trackformer.data.frame_sampling import FrameSampler
 from trackformer.data.outlines import with_outlines
 from trackformer.data.published_targets import FrameInClip, target_as_published
@@ -19,7 +20,6 @@ from trackformer.data.transforms import (
     ColourChange,
     Crop,
     crop_boxes,
-    crop_image,
     cut_at_borders,
     recolour,
 )
@@ -45,11 +45,6 @@ class ClipPlan:
     """Of the sequence's frames; all the same in a still image."""
     path: CropPath
     colours: ColourChange
-
-    @property
-    def frames(self) -> list[AnnotatedFrame]:
-        """One for each row; drawn anew each time where they are in no file."""
-        return [self.sequence.frames[row] for row in self.rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +93,9 @@ class ClipDataset(Dataset[Clip]):
         self._num_batches = num_batches
         self._share = share
         self._with_masks = with_masks
+        self._reader = FrameReader(
+            settings.cache_megabytes * 2**20, reduces=settings.reduced_decoding
+        )
 
     def __len__(self) -> int:
         return self._num_batches
@@ -125,22 +123,21 @@ class ClipDataset(Dataset[Clip]):
         return ClipPlan(sequence, tuple(rows), path, colours)
 
     def _show(self, plan: ClipPlan) -> ClipSample:
-        settings = self._settings
-        frames = plan.frames
-        first = frames[0].read_pixels()
-        crops = plan.path.crops((first.shape[0], first.shape[1]), settings.canvas)
+        canvas = self._settings.canvas
+        crops = plan.path.crops(self._reader.image_size(plan.sequence, plan.rows[0]), canvas)
+        factor = self._reader.reduction(crops, canvas)
         images, targets = [], []
-        for position, (frame, crop) in enumerate(zip(frames, crops, strict=True)):
-            reuse = position == 0 or not plan.sequence.is_video
-            pixels = first if reuse else frame.read_pixels()
-            shown = recolour(crop_image(pixels, crop, settings.canvas), plan.colours)
-            images.append(normalise(shown, self._input))
+        for position, (row, crop) in enumerate(zip(plan.rows, crops, strict=True)):
+            picture = self._reader.read(plan.sequence, row, factor)
+            images.append(
+                normalise(recolour(picture.shown(crop, canvas), plan.colours), self._input)
+            )
             place = FrameInClip(
-                image_size=(pixels.shape[0], pixels.shape[1]),
+                image_size=picture.image_size,
                 is_video=plan.sequence.is_video,
                 is_last=position == len(crops) - 1,
             )
-            targets.append(self._target(frame, crop, place))
+            targets.append(self._target(picture.frame, crop, place))
         return ClipSample(tuple(images), tuple(targets))
 
     def _target(self, frame: AnnotatedFrame, crop: Crop, place: FrameInClip) -> Target:

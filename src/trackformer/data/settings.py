@@ -65,6 +65,12 @@ class ClipSettings(Settings):
     that see them."""
     clip_boxes: bool = False
     """Cut boxes at the borders of the crop: a model then says how much of an object it sees."""
+    cache_megabytes: NonNegativeInt = 256
+    """Decoded or drawn frames that each process preparing batches keeps for later clips; the clips
+    are the same with any number."""
+    reduced_decoding: bool = False
+    """Decode JPEG files at a half or a quarter of their size where the crop has at least twice or
+    four times the canvas' pixels along each side. Faster; boxes stay the same, pixels nearly."""
     compatibility: Literal["none", "reference"] = "none"
     """reference: ask for the objects that the published TrackFormer asks for, defects included (see
     docs/compatibility.md)."""

@@ -45,20 +45,72 @@ def crop_image(
     pixels: UInt8[np.ndarray, "_ _ *channels"], crop: Crop, canvas: tuple[int, int]
 ) -> UInt8[np.ndarray, "H W *channels"]:
     """What `crop` shows, at the size of `canvas`; black where there is no image."""
-    height, width = pixels.shape[:2]
+    place = _place(pixels.shape[:2], crop, canvas)
+    shown = np.zeros((*canvas, *pixels.shape[2:]), dtype=np.uint8)
+    if place is not None:
+        (left, top, right, bottom), rows, columns = place
+        size = (rows.stop - rows.start, columns.stop - columns.start)
+        shown[rows, columns] = resize(pixels[top:bottom, left:right], size)
+    return np.ascontiguousarray(shown[:, ::-1]) if crop.is_mirrored else shown
+
+
+def crop_reduced_image(
+    pixels: UInt8[np.ndarray, "_ _ 3"],
+    factor: int,
+    image_size: tuple[int, int],
+    crop: Crop,
+    canvas: tuple[int, int],
+) -> UInt8[np.ndarray, "H W 3"]:
+    """The same of an image in which each pixel is the mean of `factor` x `factor`.
+
+    What is where on the canvas is the same to a fraction of a pixel: sampled between the pixels,
+    as windows rarely begin at a multiple of `factor`. For canvases with at most as many pixels as
+    `crop` has reduced ones, and not less than half as many along a side, or it would alias.
+
+    Args:
+        pixels: The reduced image.
+        factor: See above.
+        image_size: (height, width) of the image before.
+        crop: In pixels of the image before.
+        canvas: (height, width) of what comes out.
+    """
+    place = _place(image_size, crop, canvas)
+    shown = np.zeros((*canvas, 3), dtype=np.uint8)
+    if place is not None:
+        (left, top, right, bottom), rows, columns = place
+        size = np.array([columns.stop - columns.start, rows.stop - rows.start])
+        step = np.array([right - left, bottom - top]) / factor / size
+        # Pixel centres at integers, as OpenCV counts.
+        first = np.array([left, top]) / factor + step / 2 - 0.5
+        shown[rows, columns] = cv2.warpAffine(
+            pixels,
+            np.array([[step[0], 0, first[0]], [0, step[1], first[1]]]),
+            size.tolist(),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+    return np.ascontiguousarray(shown[:, ::-1]) if crop.is_mirrored else shown
+
+
+def _place(
+    image_size: tuple[int, ...], crop: Crop, canvas: tuple[int, int]
+) -> tuple[tuple[int, int, int, int], slice, slice] | None:
+    """The part of the image in a crop (left, top, right, bottom), and its rows and columns there.
+
+    None where no pixel of the canvas shows the image.
+    """
+    height, width = image_size
     left, top = max(0, round(crop.left)), max(0, round(crop.top))
     right = min(width, round(crop.left + crop.width))
     bottom = min(height, round(crop.top + crop.height))
-    shown = np.zeros((*canvas, *pixels.shape[2:]), dtype=np.uint8)
     if right <= left or bottom <= top:
-        return shown
+        return None
     to_canvas = np.array([canvas[1] / crop.width, canvas[0] / crop.height])
     corners = np.array([[left, top], [right, bottom]]) - [crop.left, crop.top]
     low, high = np.clip(np.rint(corners * to_canvas), 0, canvas[::-1]).astype(int).tolist()
-    if high[0] > low[0] and high[1] > low[1]:
-        piece = resize(pixels[top:bottom, left:right], (high[1] - low[1], high[0] - low[0]))
-        shown[low[1] : high[1], low[0] : high[0]] = piece
-    return np.ascontiguousarray(shown[:, ::-1]) if crop.is_mirrored else shown
+    if high[0] <= low[0] or high[1] <= low[1]:
+        return None
+    return (left, top, right, bottom), slice(low[1], high[1]), slice(low[0], high[0])
 
 
 def crop_mask(
