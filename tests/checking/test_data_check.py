@@ -14,6 +14,8 @@ from tests.checking.test_checks import SIZE, pictures
 import trackformer.checking
 from trackformer import cli
 from trackformer.data.malformed import Mistake
+from trackformer.data.read import read_annotations
+from trackformer.errors import DataError
 
 BOX = '<box frame="{}" outside="0" keyframe="1" xtl="{}" ytl="10" xbr="{}" ybr="40"/>'
 GONE = '<box frame="{}" outside="1" keyframe="1" xtl="0" ytl="10" xbr="9" ybr="40"/>'
@@ -65,6 +67,26 @@ def test_four_mistakes_in_a_cvat_export_are_found_until_they_are_corrected(
     write_export(tmp_path / "export", *good)
     assert cli.run(arguments) == 0
     assert kinds(report) == set()
+
+
+def test_names_of_files_are_not_cut_short(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    folder = tmp_path / "exports" / "a_video_with_a_name_that_is_longer_than_a_column_of_the_table"
+    folder.parent.mkdir()
+    write_export(folder, track(4, BOX.format(8, 70, 80)))
+    assert cli.run(["data", "check", str(folder.parent)]) == 1
+    output = capsys.readouterr().out
+    assert "…" not in output
+    column = "".join(
+        line.split("│")[3].strip() for line in output.splitlines() if line.count("│") == 4
+    )
+    assert f"{folder.name}/annotations.xml: track 4" in column
+
+
+def test_training_on_them_names_the_check(tmp_path: Path):
+    export = write_export(tmp_path / "export", walk(0, 10), track(4, BOX.format(8, 70, 80)))
+    advice = f"; `trackformer data check {export}` lists all that is wrong"
+    with pytest.raises(DataError, match=re.escape(advice)):
+        read_annotations(export)
 
 
 class Page(HTMLParser):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from trackformer.checking.check import Report
 from trackformer.checking.records import Finding, Severity
@@ -18,13 +18,13 @@ MAX_SHOWN = 3
 
 def findings_table(report: Report) -> Table:
     """One row per finding, worst first, to print with rich."""
-    table = Table("", "what", "where", "what to do", show_lines=True)
+    # Names of files may be wider than a column: rich would leave out their end, not break them.
+    table = Table("", "what, and what to do", Column("where", overflow="fold"), show_lines=True)
     for finding in report.findings:
         table.add_row(
             f"[{COLOURS[finding.severity]}]{finding.severity}[/]\n{finding.check}",
-            _plain(finding.what),
+            _plain(f"{finding.what}: {finding.remedy}"),
             _plain(_first_places(finding, f"{report.path}/")),
-            _plain(finding.remedy),
         )
     return table
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from trackformer.data.annotations import AnnotatedData
 from trackformer.data.format_names import FormatName
 from trackformer.data.formats import FORMATS
-from trackformer.data.malformed import Report, refuse
+from trackformer.data.malformed import MalformedError, Report, refuse
 from trackformer.data.settings import SourceSettings
 from trackformer.data.synthetic.dataset import synthetic_data
 from trackformer.errors import DataError
@@ -21,7 +21,13 @@ def read_annotations(
     Raises:
         DataError: There is nothing, nothing known, or something malformed that is not reported.
     """
-    return FORMATS[format_name or recognised_format(path)].read(path, report)
+    try:
+        return FORMATS[format_name or recognised_format(path)].read(path, report)
+    except MalformedError as error:
+        named = f" --format {format_name}" if format_name is not None else ""
+        raise DataError(
+            f"{error}; `trackformer data check {path}{named}` lists all that is wrong"
+        ) from error
 
 
 def recognised_format(path: Path) -> FormatName:
