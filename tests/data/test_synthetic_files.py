@@ -43,6 +43,11 @@ def written(tmp_path_factory) -> Path:
     return folder / "data"
 
 
+def test_videos_of_two_seeds_have_two_names():
+    names = [drawn(skill="plain", seed=seed).sequences[0].name for seed in (0, 1)]
+    assert names == ["plain-3-0001", "plain-3-seed1-0001"]
+
+
 def test_written_sequences_read_back_as_they_were_drawn(written):
     first = drawn(skill="crossing", difficulty=2).sequences[0]
     again = read_mot(written).sequences[0]

@@ -53,10 +53,12 @@ def synthetic_data(settings: SyntheticSettings) -> AnnotatedData:
     """
     if settings.backgrounds is not None:
         list_photographs(settings.backgrounds)
+    # Videos of another seed have other names, so that folders can be put together.
+    of_seed = f"-seed{settings.seed}" if settings.seed != SyntheticSettings().seed else ""
     return AnnotatedData(
         sequences=tuple(
             AnnotatedSequence(
-                name=f"{settings.skill}-{settings.difficulty}-{index + 1:04d}",
+                name=f"{settings.skill}-{settings.difficulty}{of_seed}-{index + 1:04d}",
                 frames=SyntheticFrames(settings, index),
                 image_size=settings.size,
                 frame_rate=settings.frame_rate,
