@@ -192,3 +192,12 @@ def test_another_file_is_no_run_state(tmp_path, content):
 def test_a_missing_run_state_is_named(tmp_path):
     with pytest.raises(CheckpointError, match=r"last.pt: no such checkpoint to resume from"):
         load_state(tmp_path / "last.pt")
+
+
+def test_others_may_read_the_file_as_usual(tmp_path):
+    before = os.umask(0o022)
+    try:
+        save_model(tiny_model("deimv2"), tmp_path / "tiny.safetensors")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "tiny.safetensors").stat().st_mode & 0o777 == 0o644

@@ -44,7 +44,8 @@ def save_model(model: TrackFormer, path: Path, notes: Mapping[str, str] | None =
     }
     tensors = {name: tensor.contiguous() for name, tensor in unique_tensors(model).items()}
     with atomic_path(path) as partial:
-        safetensors.torch.save_file(tensors, partial, metadata=metadata)
+        # Not save_file, whose files only their owner may read.
+        partial.write_bytes(safetensors.torch.save(tensors, metadata=metadata))
 
 
 def load_file(path: Path) -> tuple[TrackFormer, dict[str, str]]:
