@@ -183,6 +183,34 @@ def test_the_weights_carry_input_and_tracker_settings(recipe):
     assert settings.input.area == 64 * 96
 
 
+def test_what_is_not_given_stays_as_it_came_with_initial_weights(recipe, tmp_path):
+    tuned = {"patience": 21, "birth_score": 0.3}
+    scale = {"area": 6144, "multiple_of": 32, "mean": [0, 0, 0], "std": [1, 1, 1]}
+    first = run(recipe, input=scale, tracker=tuned, optimizer={"steps": 1})
+    output = run(
+        {name: value for name, value in recipe.items() if name != "model"},
+        initial=str(first / "last.safetensors"),
+        output=tmp_path / "second",
+        input={"shorter_side": 64},
+        tracker={"patience": 3},
+        optimizer={"steps": 1},
+    )
+    settings = load_model(output / "last.safetensors").settings
+    assert (settings.tracker["patience"], settings.tracker["birth_score"]) == (3, 0.3)
+    assert (settings.input.area, settings.input.shorter_side) == (None, 64)
+    assert (settings.input.multiple_of, settings.input.mean) == (32, (0, 0, 0))
+
+
+def test_a_run_ends_with_the_weights_to_go_on_with(recipe, video, tmp_path, capsys):
+    output = run(recipe, optimizer={"steps": 1})
+    assert capsys.readouterr().out.splitlines()[-1] == str(output / "last.safetensors")
+    validation = {"path": str(video), "every": 1}
+    output = run(recipe, optimizer={"steps": 1}, validation=validation, output=tmp_path / "best")
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("best HOTA ")
+    assert last.endswith(f": {output / 'best.safetensors'}")
+
+
 def test_training_goes_on_from_weights_with_other_classes(recipe, tmp_path):
     first = run(recipe, optimizer={"steps": 1})
     without_model = {name: value for name, value in recipe.items() if name != "model"}

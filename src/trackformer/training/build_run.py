@@ -22,6 +22,7 @@ from trackformer.data.clips import BatchShare, ClipDataset
 from trackformer.data.read import read_source
 from trackformer.errors import ConfigError
 from trackformer.evaluation.validation import Validation, read_validation
+from trackformer.input_settings import InputSettings
 from trackformer.models.build import build_model
 from trackformer.models.trackformer import TrackFormer
 from trackformer.training.clip_loss import ClipLoss, clip_loss
@@ -135,16 +136,26 @@ def build_run(settings: TrainingSettings) -> Run:
 
 
 def _initial_model(settings: TrainingSettings) -> TrackFormer:
-    changes: dict[str, Any] = {"tracker": settings.tracker.model_dump()}
-    if settings.input is not None:
-        changes["input"] = settings.input
     if settings.initial is not None:
         model = with_classes(load_model(settings.initial), settings.class_names)
     else:
         assert settings.model is not None
         model = build_model(settings.model.model_copy(update={"class_names": settings.class_names}))
+    # What is not given stays as it came with the initial weights.
+    given = settings.tracker.model_dump(exclude_unset=True)
+    changes: dict[str, Any] = {
+        "tracker": settings.tracker.model_dump() | model.settings.tracker | given
+    }
+    if settings.input is not None:
+        changes["input"] = _resized_input(model.settings.input, settings.input)
     model.settings = model.settings.model_copy(update=changes)
     return model
+
+
+def _resized_input(stored: InputSettings, given: InputSettings) -> InputSettings:
+    """The given size; the scale of values stays as the weights know it, unless it is given, too."""
+    kept = stored.model_dump(include={"multiple_of", "mean", "std"})
+    return InputSettings.model_validate(kept | given.model_dump(exclude_unset=True))
 
 
 def _build_denoiser(model: TrackFormer, settings: TrainingSettings) -> Denoiser | None:

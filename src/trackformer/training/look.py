@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trackformer.tracking.tracker import settings_for
 from trackformer.training.build_run import Run
 from trackformer.training.diagnostics import diagnose
 from trackformer.training.observation import ObservedFrame
@@ -37,7 +38,7 @@ class Look:
             return {}
         run = self._run
         with run.accelerator.autocast():
-            numbers = diagnose(run.model, self.frames, run.settings.tracker)
+            numbers = diagnose(run.model, self.frames, settings_for(run.model))
         for part, norm in self._gradient_norms.items():
             numbers[f"gradient_norm_{part}"] = norm
         for part, rate in rates_by_part(run.model, run.optimizer).items():

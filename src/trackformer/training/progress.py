@@ -26,7 +26,8 @@ from torch.utils.tensorboard import SummaryWriter
 
 from trackformer.atomic_files import atomic_path
 from trackformer.data.annotations import AnnotatedData
-from trackformer.input_settings import InputSettings
+from trackformer.models.trackformer import TrackFormer
+from trackformer.tracking.tracker import settings_for
 from trackformer.training.metrics_file import MetricsFile
 from trackformer.training.observation import ObservedFrame
 from trackformer.training.sample_frames import draw_frames, write_picture
@@ -122,13 +123,11 @@ class RunLog:
         if self._progress.disable and step % PLAIN_EVERY == 0:
             self.say(f"step {step}/{self._settings.optimizer.steps} loss {metrics['loss']:.3f}")
 
-    def picture(
-        self, step: int, frames: list[ObservedFrame], input_settings: InputSettings
-    ) -> None:
+    def picture(self, step: int, frames: list[ObservedFrame], model: TrackFormer) -> None:
         """A clip with its targets and the model's answers."""
         if self._writer is None:
             return
-        pixels = draw_frames(frames, input_settings, self._settings.tracker)
+        pixels = draw_frames(frames, model.settings.input, settings_for(model))
         write_picture(pixels, self._settings.output / "samples" / f"step_{step:07}.jpg")
         self._writer.add_image("sample", pixels, step, dataformats="HWC")
 

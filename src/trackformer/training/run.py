@@ -56,7 +56,7 @@ def train(settings: TrainingSettings, *, resume: bool = False) -> Path:
             result = _step(run, clip)
             log.step(run.step, result.metrics)
             if run.is_due(settings.diagnostics.pictures_every):
-                log.picture(run.step, result.frames, run.model.settings.input)
+                log.picture(run.step, result.frames, run.model)
             is_last = run.step == settings.optimizer.steps
             every = settings.validation.every if settings.validation is not None else None
             if every is not None and (is_last or run.step % every == 0):
@@ -67,6 +67,7 @@ def train(settings: TrainingSettings, *, resume: bool = False) -> Path:
             if must_stop:
                 log.say(f"stopped after step {run.step}; go on with --resume")
                 break
+        log.say(_kept(run))
     return settings.output
 
 
@@ -135,6 +136,14 @@ def _validate(run: Run, log: RunLog) -> None:
     if run.best_score is None or score > run.best_score:
         run.best_score = score
         save_model(model, run.settings.output / "best.safetensors", _notes(run, scores))
+
+
+def _kept(run: Run) -> str:
+    """Which weights to go on with, and why."""
+    if run.validation is None or run.best_score is None:
+        return str(run.settings.output / "last.safetensors")
+    best = run.settings.output / "best.safetensors"
+    return f"best {run.validation.metric} {run.best_score:.1f}: {best}"
 
 
 def _save(run: Run) -> None:

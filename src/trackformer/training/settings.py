@@ -172,9 +172,11 @@ class TrainingSettings(Settings):
     initial: Path | str | None = None
     """Weights to begin with: a bundled name, our file, or a Hugging Face folder."""
     input: InputSettings | None = None
-    """Changes the input size that initial weights came with."""
+    """Changes the input size that initial weights came with; what is not given of `multiple_of`,
+    `mean` and `std` stays as stored with them."""
     tracker: TrackerSettings = TrackerSettings()
-    """Stored with the weights: thresholds for validation and for whoever tracks with them."""
+    """Stored with the weights: thresholds for validation and for whoever tracks with them. What is
+    not given stays as stored with `initial`."""
     class_names: tuple[str, ...] = ("person",)
     """Classes to train. Of initial weights, heads of classes with the same name are kept."""
     batch_size: PositiveInt = 4
