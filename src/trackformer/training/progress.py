@@ -143,7 +143,8 @@ class RunLog:
 
     def say(self, text: str) -> None:
         """One line above the progress bar."""
-        self._console.print(text, highlight=False)
+        # Not broken into lines: paths in it are copied.
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def record_run(self, sources: list[tuple[AnnotatedData, float]]) -> None:
         """Write how this run can be repeated: settings, data fingerprint, versions."""
