@@ -1,19 +1,25 @@
-"""Our models against transformers' own with the same weights: time, and how far the boxes differ.
+"""Our models against transformers' own with the same weights: time, memory, and how boxes differ.
 
-Run: `python -m benchmarks.model`. Random weights, ResNet-50; processor time, one thread,
-best of a few, both sides in turn. Peak memory is not a ratio one process can tell: not measured.
+Run: `python -m benchmarks.model [HEIGHT WIDTH [KIND ...]]`. ResNet-50, random weights written by
+transformers' own class. Each model answers in a process of its own, so that peaks of memory do not
+mix; processor time, one thread, the least of a few passes.
 """
 
 from __future__ import annotations
 
+import ctypes
+import json
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from trackformer.checkpoints.load import load_model
@@ -22,8 +28,25 @@ from trackformer.models.torchvision_import import ensure_torchvision
 from trackformer.types import Images
 
 REPETITIONS = 3
+ENOUGH_SECONDS = 4.0
+"""After that much a pass is not repeated."""
+SMALL = (256, 256)
+"""Size of the picture that warms up."""
 RESNET_STAGES = {"detr": ["stage4"], "deformable_detr": ["stage2", "stage3", "stage4"]}
 KINDS = (*RESNET_STAGES, "rt_detr")
+Side = Literal["theirs", "ours", "optimised", "bfloat16"]
+"""transformers' class, `load_model`, and `optimize_for_inference` in float32 and bfloat16."""
+SIDES: tuple[Side, ...] = ("theirs", "ours", "optimised", "bfloat16")
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What one forward pass needs."""
+
+    seconds: float
+    """Of the processor."""
+    megabytes: float
+    """Peak beyond what the process with the loaded model holds before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,39 +55,39 @@ class Row:
 
     kind: str
     size: tuple[int, int]
-    theirs_seconds: float
-    ours_seconds: float
-    optimised_seconds: float
+    theirs: Pass
+    ours: Pass
+    optimised: Pass
+    bfloat16: Pass
     box_difference: float
     """Largest, of relative boxes, between theirs and the optimised model's."""
+    bfloat16_box_difference: float
 
 
-def measure(size: tuple[int, int] = (320, 480)) -> list[Row]:
+def measure(size: tuple[int, int] = (320, 480), kinds: Sequence[str] = KINDS) -> list[Row]:
     """One row per architecture; a few minutes."""
-    torch.set_num_threads(1)
-    with torch.inference_mode():
-        return [_compare(kind, size) for kind in KINDS]
+    return [_compare(kind, size) for kind in kinds]
 
 
 def _compare(kind: str, size: tuple[int, int]) -> Row:
-    theirs = _published(kind)
-    with tempfile.TemporaryDirectory() as folder:
-        theirs.save_pretrained(folder)
-        ours = load_model(Path(folder))
-    fast = optimize_for_inference(ours)
-    pixels = torch.randn((1, 3, *size), generator=torch.Generator().manual_seed(0))
-    images = Images.from_list([pixels[0]])
-
-    def published() -> Tensor:
-        boxes: Tensor = theirs(pixels).pred_boxes
-        return boxes
-
-    boxes = fast(images).boxes[-1]
-    theirs_s, ours_s, fast_s = _best(published, lambda: ours(images), lambda: fast(images))
-    return Row(kind, size, theirs_s, ours_s, fast_s, float((published() - boxes).abs().max()))
+    if kind == "rt_detr":  # transformers' takes multiples of its coarsest stride only
+        size = (size[0] // 32 * 32, size[1] // 32 * 32)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _published(kind).save_pretrained(folder)
+        passes = {side: _in_own_process(side, size, folder) for side in SIDES}
+        boxes = {side: torch.load(folder / f"{side}.pt", weights_only=True) for side in SIDES}
+    return Row(
+        kind,
+        size,
+        **passes,
+        box_difference=_largest_difference(boxes["theirs"], boxes["optimised"]),
+        bfloat16_box_difference=_largest_difference(boxes["theirs"], boxes["bfloat16"]),
+    )
 
 
 def _published(kind: str) -> Any:
+    """Random weights, those that training starts at zero too: else all boxes would be alike."""
     ensure_torchvision()
     from transformers import AutoConfig, AutoModelForObjectDetection
 
@@ -74,25 +97,100 @@ def _published(kind: str) -> Any:
     else:
         backbone = AutoConfig.for_model("resnet", out_features=RESNET_STAGES[kind])
         config = AutoConfig.for_model(kind, backbone_config=backbone)
-    return AutoModelForObjectDetection.from_config(config).eval()
+    model = AutoModelForObjectDetection.from_config(config).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim == 2 and not parameter.any():
+                torch.nn.init.normal_(parameter, std=0.1)
+    return model
 
 
-def _best(*works: Callable[[], object]) -> list[float]:
-    """The shortest time of each, in turn, so that a busy machine is busy for all."""
-    best = [float("inf")] * len(works)
-    for _ in range(REPETITIONS):
-        for index, work in enumerate(works):
+def _in_own_process(side: Side, size: tuple[int, int], folder: Path) -> Pass:
+    command = [sys.executable, "-m", __spec__.name, side, *map(str, size), str(folder)]
+    answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return Pass(**json.loads(answer.stdout))
+
+
+def _measure_side(side: Side, size: tuple[int, int], folder: Path) -> Pass:
+    """Time and memory; the boxes of one picture go to the folder."""
+    torch.set_num_threads(1)
+    answer = _answers(side, folder)
+    generator = torch.Generator().manual_seed(0)
+    with torch.inference_mode():
+        answer(torch.randn((1, 3, *SMALL), generator=generator))
+        pixels = torch.randn((1, 3, *size), generator=generator)
+        before = _start_of_peak()
+        times: list[float] = []
+        while len(times) < REPETITIONS and sum(times) < ENOUGH_SECONDS:
             start = time.thread_time()
-            work()
-            best[index] = min(best[index], time.thread_time() - start)
-    return best
+            boxes = answer(pixels)
+            times.append(time.thread_time() - start)
+        after = _status_megabytes("VmHWM")
+    torch.save(boxes.clone(), folder / f"{side}.pt")
+    return Pass(min(times), after - before)
+
+
+def _answers(side: Side, folder: Path) -> Callable[[Tensor], Tensor]:
+    """Relative boxes (1 x Q x 4) of a picture (1 x 3 x H x W)."""
+    if side == "theirs":
+        ensure_torchvision()
+        from transformers import AutoModelForObjectDetection
+
+        theirs = AutoModelForObjectDetection.from_pretrained(folder).eval()
+        return lambda pixels: theirs(pixels).pred_boxes
+    model = load_model(folder)
+    if side != "ours":
+        model = optimize_for_inference(model, torch.bfloat16 if side == "bfloat16" else None)
+    return lambda pixels: model(Images.from_list([pixels[0]])).boxes[-1]
+
+
+def _start_of_peak() -> float:
+    """Megabytes in use now, from which the peak counts (Linux, glibc)."""
+    ctypes.CDLL(None).malloc_trim(0)  # what loading left behind would hide what a pass takes
+    Path("/proc/self/clear_refs").write_text("5")
+    return _status_megabytes("VmRSS")
+
+
+def _status_megabytes(name: str) -> float:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(name + ":"):
+            return int(line.split()[1]) / 1024
+    raise AssertionError(name)
+
+
+def _largest_difference(one: Tensor, other: Tensor) -> float:
+    """Between boxes that belong together: equal scores may be selected in another order."""
+    distance = torch.cdist(one[0].double(), other[0].double(), p=torch.inf)
+    rows, columns = linear_sum_assignment(distance.numpy())
+    return float(distance[rows, columns].max())
+
+
+def _line(row: Row) -> str:
+    parts = [f"{row.kind:16} {row.size[0]}x{row.size[1]:<5}"]
+    parts.append(f"theirs {row.theirs.seconds:6.2f} s {row.theirs.megabytes:5.0f} MB")
+    for side in SIDES[1:]:
+        each: Pass = getattr(row, side)
+        faster = row.theirs.seconds / each.seconds
+        smaller = each.megabytes / row.theirs.megabytes
+        parts.append(f"{side} {faster:.1f}x {100 * smaller:.0f} % of the memory")
+    parts.append(
+        f"boxes differ by {row.box_difference:.0e}, {row.bfloat16_box_difference:.0e} in bfloat16"
+    )
+    return "  ".join(parts)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """One model of one row, or the table."""
+    if arguments and arguments[0] in SIDES:
+        side = next(side for side in SIDES if side == arguments[0])
+        height, width, folder = arguments[1:]
+        print(json.dumps(asdict(_measure_side(side, (int(height), int(width)), Path(folder)))))
+        return
+    size = (int(arguments[0]), int(arguments[1])) if arguments else (320, 480)
+    for kind in arguments[2:] or KINDS:
+        for row in measure(size, [kind]):
+            print(_line(row), flush=True)
 
 
 if __name__ == "__main__":
-    for row in measure():
-        print(
-            f"{row.kind:16} {row.size[0]}x{row.size[1]}  theirs {row.theirs_seconds:6.2f} s  "
-            f"ours {row.theirs_seconds / row.ours_seconds:4.1f}x  "
-            f"optimised {row.theirs_seconds / row.optimised_seconds:4.1f}x  "
-            f"boxes differ by {row.box_difference:.0e}"
-        )
+    main(sys.argv[1:])

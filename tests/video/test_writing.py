@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import resource
+import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import av
@@ -207,3 +209,32 @@ def test_without_any_encoder_the_candidates_are_named(
     monkeypatch.setattr(writing.av, "codecs_available", set())
     with pytest.raises(DataError, match="none of the encoders libx264, "):
         VideoWriter(tmp_path / "video.mp4", 10)
+
+
+def test_frames_are_drawn_in_the_encoders_thread_and_in_order(
+    tmp_path: Path, grey_level: Callable[[int], int], picture: Callable[..., np.ndarray]
+):
+    path, threads = tmp_path / "video.mp4", set()
+
+    def draw(frame_index: int) -> np.ndarray:
+        threads.add(threading.current_thread().name)
+        return picture(frame_index)
+
+    with VideoWriter(path, 10) as writer:
+        for frame_index in range(12):
+            writer.write_drawing(partial(draw, frame_index))
+    assert threads == {"encoder"}
+    for frame_index, pixels in enumerate(read_pixels(path)):
+        assert abs(pixels[:, : WIDTH // 4].mean() - grey_level(frame_index)) < 3
+
+
+def test_a_failure_to_draw_is_reported_and_leaves_nothing(tmp_path: Path):
+    def fail() -> np.ndarray:
+        raise ValueError("no pen")
+
+    with (
+        pytest.raises(DataError, match=r"video\.mp4: cannot be written: no pen"),
+        VideoWriter(tmp_path / "video.mp4", 10) as writer,
+    ):
+        writer.write_drawing(fail)
+    assert list(tmp_path.iterdir()) == []

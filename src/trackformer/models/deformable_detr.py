@@ -105,6 +105,10 @@ class DeformableDetr(nn.Module):
         frame = FrameFeatures(tuple(maps[-self.num_maps :]), images.is_padding)
         own = current = before = self._levels(frame)
         looks_back = self.multi_frame != "none" or len(self.feature_mergers) > 0
+        # The encoder needs the most memory: by then the backbone's maps should be gone.
+        maps = maps if self.predicts_masks else []
+        kept = frame if looks_back else None
+        del frame
         if looks_back and previous is not None:
             _check_batch(previous, images)
             # The maps are projected again, not kept: a training step also learns from them.
@@ -119,7 +123,7 @@ class DeformableDetr(nn.Module):
             level_shapes=encoded.level_shapes,
             valid_ratios=encoded.valid_ratios,
             features=tuple(level.features for level in current),
-            frame=frame if looks_back else None,
+            frame=kept,
             mask_input=self._mask_input(own, encoded, maps) if self.predicts_masks else None,
         )
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, BinaryIO
 
 from trackformer.data.masks import RunLengths, encode_mask
@@ -50,7 +51,8 @@ class ResultsWriter:
         except OSError as error:
             raise DataError(f"results cannot be written: {error.strerror}") from error
         if self._video is not None:
-            self._video.write(self._drawer.draw(frame.pixels, found))
+            # Drawn in the encoder's thread, while the model works on the next frame.
+            self._video.write_drawing(partial(self._drawer.draw, frame.pixels, found))
 
 
 @contextmanager

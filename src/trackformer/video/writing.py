@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import Final
 
 import av
 import cv2
@@ -19,6 +20,8 @@ from jaxtyping import UInt8
 
 from trackformer.errors import DataError
 
+Drawing = Callable[[], UInt8[np.ndarray, "H W 3"]]
+"""Makes a frame when its turn comes."""
 QUEUE_LENGTH: Final = 8
 """Frames that may wait for the encoder: bounds memory, evens out the tracker's pace."""
 
@@ -61,9 +64,8 @@ class VideoWriter:
         )
         self._encoder = _available_encoder(self._path)
         self._frame_rate = Fraction(frame_rate).limit_denominator(1001)
-        self._size: tuple[int, int] | None = None
         self._failure: BaseException | None = None
-        self._waiting: queue.Queue[Any] = queue.Queue(QUEUE_LENGTH)
+        self._waiting: queue.Queue[Drawing | None] = queue.Queue(QUEUE_LENGTH)
         self._thread = threading.Thread(target=self._encode_all, name="encoder", daemon=True)
         _check_writable(self._path, self._partial_path)
 
@@ -94,17 +96,24 @@ class VideoWriter:
         Raises:
             DataError: An earlier frame could not be encoded or written.
         """
+        copied = pixels.copy()
+        self.write_drawing(lambda: copied)
+
+    def write_drawing(self, draw: Drawing) -> None:
+        """Append the frame that `draw` will return: it is called in the encoder's thread.
+
+        Frames keep the order of the calls. What `draw` reads must not be changed afterwards; should
+        it fail, that is reported like a failure to encode.
+
+        Raises:
+            DataError: An earlier frame could not be drawn, encoded or written.
+        """
         self._raise_failure()
-        if self._size is None:
-            self._size = (
-                pixels.shape[0] + pixels.shape[0] % 2,
-                pixels.shape[1] + pixels.shape[1] % 2,
-            )
+        if self._thread.ident is None:
             self._thread.start()
         if not self._thread.is_alive():
             raise DataError(f"{self._path}: cannot be written: the video is already finished")
-        fitted = np.ascontiguousarray(fit_into(pixels, self._size))
-        self._waiting.put(av.VideoFrame.from_ndarray(fitted, format="rgb24"))
+        self._waiting.put(draw)
 
     def close(self) -> None:
         """Finish the file and give it its name; does nothing the second time.
@@ -130,15 +139,15 @@ class VideoWriter:
             raise DataError(f"{self._path}: cannot be written: {reason}") from self._failure
 
     def _encode_all(self) -> None:
-        """Runs in the thread: encode what is queued until None comes."""
-        assert self._size is not None
-        pictures = iter(self._waiting.get, None)
+        """Runs in the thread: draw and encode what is queued until None comes."""
+        drawings = iter(self._waiting.get, None)
         try:
-            _encode(pictures, self._partial_path, self._encoder, self._frame_rate, self._size)
+            pictures = (draw() for draw in drawings)
+            _encode(pictures, self._partial_path, self._encoder, self._frame_rate)
         except Exception as error:
             # Whatever it is, the caller must hear of it - who may be waiting for room in the queue.
             self._failure = error
-            for _ in pictures:
+            for _ in drawings:
                 pass
 
 
@@ -167,12 +176,13 @@ def fit_into(
 
 
 def _encode(
-    pictures: Iterator[Any],
+    pictures: Iterator[UInt8[np.ndarray, "_ _ 3"]],
     path: Path,
     encoder: _Encoder,
     frame_rate: Fraction,
-    size: tuple[int, int],
 ) -> None:
+    first = next(pictures)
+    size = (first.shape[0] + first.shape[0] % 2, first.shape[1] + first.shape[1] % 2)
     # The index in front of the pictures: a browser starts to play before it has the whole file.
     options = {"movflags": "+faststart"} if path.suffix.lower() in (".mp4", ".m4v", ".mov") else {}
     with av.open(str(path), "w", options=options) as container:
@@ -184,8 +194,9 @@ def _encode(
         stream.codec_context.color_range = av.video.reformatter.ColorRange.MPEG
         stream.codec_context.color_primaries = av.video.reformatter.ColorPrimaries.BT709
         stream.codec_context.color_trc = av.video.reformatter.ColorTrc.BT709
-        for picture in pictures:
-            converted = picture.reformat(
+        for pixels in chain([first], pictures):
+            fitted = np.ascontiguousarray(fit_into(pixels, size))
+            converted = av.VideoFrame.from_ndarray(fitted, format="rgb24").reformat(
                 format="yuv420p",
                 dst_colorspace=av.video.reformatter.Colorspace.ITU709,
                 dst_color_range=av.video.reformatter.ColorRange.MPEG,

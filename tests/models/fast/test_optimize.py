@@ -11,12 +11,14 @@ from trackformer.errors import CheckpointError, ConfigError
 from trackformer.input_settings import InputSettings
 from trackformer.models.build import build_model
 from trackformer.models.fast.convolution import FusedConvolution, summed
+from trackformer.models.fast.feed_forward import ROWS, FusedFeedForward
 from trackformer.models.fast.linear import WORTHWHILE, PackedLinear
 from trackformer.models.fast.optimize import optimize_for_inference
 from trackformer.models.fast.remembered import RememberedEncoding
 from trackformer.models.fast.residual_blocks import FusedResidualBlock
 from trackformer.models.position_encoding import SinePositionEncoding
 from trackformer.models.settings import DeformableDetrSettings, DetrSettings, ModelSettings
+from trackformer.models.sublayers import FeedForward
 from trackformer.types import Images, TrackQueries
 
 CLOSE = {"atol": 1e-5, "rtol": 1e-5}
@@ -191,6 +193,15 @@ def test_large_and_small_linear_layers_are_the_same():
     for num_rows in (3, WORTHWHILE // (128 * 64) + 1):
         rows = torch.randn(2, num_rows, 128)
         torch.testing.assert_close(packed(rows), linear(rows), atol=1e-5, rtol=1e-5)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("num_tokens", [3, ROWS + 5])
+def test_a_feed_forward_network_in_parts_is_the_same(num_tokens):
+    torch.manual_seed(0)
+    network = FeedForward(64, 256, dropout=0.0).eval()
+    tokens = torch.randn(2, num_tokens, 64)
+    torch.testing.assert_close(FusedFeedForward(network)(tokens), network(tokens), **CLOSE)
 
 
 @torch.inference_mode()

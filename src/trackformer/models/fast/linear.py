@@ -16,10 +16,16 @@ WORTHWHILE: Final = 2**24
 
 
 class PackedLinear(nn.Module):
-    """`nn.Linear` for inference only: no gradient flows through it."""
+    """`nn.Linear` for inference only: no gradient flows through it.
 
-    def __init__(self, linear: nn.Linear) -> None:
+    Args:
+        linear: Its weights are shared.
+        relu: Whether a ReLU follows.
+    """
+
+    def __init__(self, linear: nn.Linear, *, relu: bool = False) -> None:
         super().__init__()
+        self.relu = relu
         self.weight = nn.Parameter(linear.weight.detach(), requires_grad=False)
         bias = linear.bias
         self.bias = None if bias is None else nn.Parameter(bias.detach(), requires_grad=False)
@@ -32,8 +38,9 @@ class PackedLinear(nn.Module):
         rows = rows.to(self.weight.dtype)
         num_products = rows.numel() * len(self.weight)
         if self._packed is None or num_products < WORTHWHILE or not may_run(rows):
-            return F.linear(rows, self.weight, self.bias)
+            plain = F.linear(rows, self.weight, self.bias)
+            return plain.relu_() if self.relu else plain
         answer: Tensor = torch.ops.mkldnn._linear_pointwise(  # noqa: SLF001 - an operator
-            rows, self._packed, self.bias, "none", [], ""
+            rows, self._packed, self.bias, "relu" if self.relu else "none", [], ""
         )
         return answer

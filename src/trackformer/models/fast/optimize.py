@@ -10,6 +10,7 @@ from torch import nn
 from trackformer.errors import ConfigError
 from trackformer.models.fast.convolution import FusedConvolution
 from trackformer.models.fast.distribution_decoder import distribution_decoder
+from trackformer.models.fast.feed_forward import fused_feed_forward
 from trackformer.models.fast.hugging_face_layers import fast_layer
 from trackformer.models.fast.linear import PackedLinear
 from trackformer.models.fast.low_precision import LowPrecisionDetector
@@ -71,7 +72,7 @@ def _fast_part(module: nn.Module) -> nn.Module | None:
         return FusedConvolution(module)
     if type(module) is nn.Linear:
         return PackedLinear(module)
-    return fused_residual_block(module)
+    return fused_residual_block(module) or fused_feed_forward(module)
 
 
 def _lower_weights(network: nn.Module) -> None:
