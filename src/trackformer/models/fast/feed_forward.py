@@ -29,7 +29,11 @@ class FusedFeedForward(nn.Module):
         if tokens.device.type != "cpu" or torch.compiler.is_compiling():
             answer = self.contract(self.expand(tokens))
             return answer
-        parts = [self.contract(self.expand(part)) for part in tokens.flatten(0, 1).split(ROWS)]
+        rows = tokens.flatten(0, 1)
+        parts = [
+            self.contract(self.expand(rows[start : start + ROWS]))
+            for start in range(0, max(len(rows), 1), ROWS)
+        ]
         answer = parts[0] if len(parts) == 1 else torch.cat(parts)
         return answer.reshape(tokens.shape)
 
