@@ -5,15 +5,20 @@ Run: `python -m benchmarks.tracker`. Milliseconds of the processor, one thread, 
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import resources
+from typing import Any
 
 import numpy as np
 import torch
 
 from trackformer import load_model, optimize_for_inference
 from trackformer.devices import keep_freed_memory
+from trackformer.models.settings import HuggingFaceSettings
+from trackformer.models.torchvision_import import ensure_torchvision
 from trackformer.models.trackformer import TrackFormer
 from trackformer.tracking.lifecycle import advance
 from trackformer.tracking.settings import TrackerSettings
@@ -21,8 +26,10 @@ from trackformer.tracking.steps import update_together
 from trackformer.tracking.tracker import Tracker, as_objects, prepare_frame
 from trackformer.tracking.tracks import Tracks, as_track_queries, no_tracks
 from trackformer.types import Predictions
+from trackformer.video.sources import open_source
 
 REPETITIONS = 15
+CLIP_FRAMES, WARM_UP = 30, 5
 OBJECT_QUERIES = 300
 EMBEDDING_SIZE = 256
 
@@ -49,6 +56,7 @@ def measure() -> list[Row]:
         rows.append(Row(f"frame {size[0]}x{size[1]}, optimised", _frame(fast, size)))
     low = optimize_for_inference(plain, torch.bfloat16)
     rows.append(Row("frame 576x768, optimised, bfloat16", _frame(low, (576, 768))))
+    rows += _beside_plain_detector(fast)
     rows += [Row(f"{count} streams of 576x768", _streams(fast, count)) for count in (1, 2, 4)]
     return rows
 
@@ -90,6 +98,49 @@ def _streams(model: TrackFormer, count: int) -> float:
     trackers = [Tracker(model) for _ in range(count)]
     frames = [prepare_frame(model, _picture((576, 768)))] * count
     return _best(lambda: update_together(model, trackers, frames), REPETITIONS) / count
+
+
+def _beside_plain_detector(fast: TrackFormer) -> list[Row]:
+    """A tracked frame of the bundled clip, and transformers' forward of the same detector.
+
+    Medians, frame by frame in turn; weights do not change what a pass costs, so theirs are random.
+    """
+    theirs, tracker = _plain_detector(fast), Tracker(fast)
+    seconds: list[list[float]] = [[], [], []]
+    clip = resources.files("trackformer.demo_clip") / "pedestrians.mp4"
+    with resources.as_file(clip) as path, open_source(path) as frames:
+        unread = iter(frames)
+        for _ in range(CLIP_FRAMES):
+            start = time.process_time()
+            frame = next(unread)
+            read = time.process_time()
+            tracker.update(frame.pixels)
+            tracked = time.process_time()
+            pixels = prepare_frame(fast, frame.pixels).images.pixels
+            ready = time.process_time()
+            with torch.inference_mode():
+                theirs(pixels)
+            end = time.process_time()
+            for column, took in zip(
+                seconds, (tracked - read, tracked - start, end - ready), strict=True
+            ):
+                column.append(took)
+    names = ("tracked", "read and tracked", "transformers' forward alone")
+    return [
+        Row(f"clip frame, {name}", 1000 * statistics.median(column[WARM_UP:]))
+        for name, column in zip(names, seconds, strict=True)
+    ]
+
+
+def _plain_detector(model: TrackFormer) -> Any:
+    ensure_torchvision()
+    from transformers import AutoConfig, AutoModelForObjectDetection
+
+    settings = model.settings.detector
+    assert isinstance(settings, HuggingFaceSettings)
+    chosen = {key: value for key, value in settings.config.items() if key != "model_type"}
+    config = AutoConfig.for_model(settings.model_type, **chosen)
+    return AutoModelForObjectDetection.from_config(config).eval()
 
 
 def _picture(size: tuple[int, int]) -> np.ndarray:
