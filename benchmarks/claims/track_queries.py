@@ -1,6 +1,6 @@
 """What each part of TrackFormer is worth: parts are taken away one after another, as in the paper.
 
-Meinhardt et al. 2022, table 4, whose order is that of `ROWS`. Run:
+After the ablation of Meinhardt et al. 2022, with dropped queries as one row more. Run:
 `python -m benchmarks.claims.track_queries`. One detector is trained first, on single frames; every
 row goes on from its weights for the same number of steps and tracks the same synthetic videos,
 with people who disappear behind walls, leave and come back, and cross.
