@@ -7,9 +7,7 @@ mix; processor time, one thread, the least of a few passes.
 
 from __future__ import annotations
 
-import ctypes
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,6 +20,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from benchmarks.own_process import in_own_process, peak_megabytes, start_of_peak
 from trackformer.checkpoints.load import load_model
 from trackformer.models.fast.optimize import optimize_for_inference
 from trackformer.models.torchvision_import import ensure_torchvision
@@ -75,7 +74,10 @@ def _compare(kind: str, size: tuple[int, int]) -> Row:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _published(kind).save_pretrained(folder)
-        passes = {side: _in_own_process(side, size, folder) for side in SIDES}
+        passes = {
+            side: Pass(**in_own_process(__spec__.name, side, *map(str, size), name))
+            for side in SIDES
+        }
         boxes = {side: torch.load(folder / f"{side}.pt", weights_only=True) for side in SIDES}
     return Row(
         kind,
@@ -105,12 +107,6 @@ def _published(kind: str) -> Any:
     return model
 
 
-def _in_own_process(side: Side, size: tuple[int, int], folder: Path) -> Pass:
-    command = [sys.executable, "-m", __spec__.name, side, *map(str, size), str(folder)]
-    answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    return Pass(**json.loads(answer.stdout))
-
-
 def _measure_side(side: Side, size: tuple[int, int], folder: Path) -> Pass:
     """Time and memory; the boxes of one picture go to the folder."""
     torch.set_num_threads(1)
@@ -119,13 +115,13 @@ def _measure_side(side: Side, size: tuple[int, int], folder: Path) -> Pass:
     with torch.inference_mode():
         answer(torch.randn((1, 3, *SMALL), generator=generator))
         pixels = torch.randn((1, 3, *size), generator=generator)
-        before = _start_of_peak()
+        before = start_of_peak()
         times: list[float] = []
         while len(times) < REPETITIONS and sum(times) < ENOUGH_SECONDS:
             start = time.thread_time()
             boxes = answer(pixels)
             times.append(time.thread_time() - start)
-        after = _status_megabytes("VmHWM")
+        after = peak_megabytes()
     torch.save(boxes.clone(), folder / f"{side}.pt")
     return Pass(min(times), after - before)
 
@@ -142,20 +138,6 @@ def _answers(side: Side, folder: Path) -> Callable[[Tensor], Tensor]:
     if side != "ours":
         model = optimize_for_inference(model, torch.bfloat16 if side == "bfloat16" else None)
     return lambda pixels: model(Images.from_list([pixels[0]])).boxes[-1]
-
-
-def _start_of_peak() -> float:
-    """Megabytes in use now, from which the peak counts (Linux, glibc)."""
-    ctypes.CDLL(None).malloc_trim(0)  # what loading left behind would hide what a pass takes
-    Path("/proc/self/clear_refs").write_text("5")
-    return _status_megabytes("VmRSS")
-
-
-def _status_megabytes(name: str) -> float:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(name + ":"):
-            return int(line.split()[1]) / 1024
-    raise AssertionError(name)
 
 
 def _largest_difference(one: Tensor, other: Tensor) -> float:

@@ -1,0 +1,77 @@
+"""How long it takes to begin: help, imports, the bundled model.
+
+Run: `python -m benchmarks.start_up`. Each in new processes: the least of several, by the processor
+and by the clock (which counts other work of the machine, too).
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+REPETITIONS = 3
+STARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("python alone", ("-c", "pass")),
+    ("trackformer --help", ("-m", "trackformer", "--help")),
+    ("trackformer track --help", ("-m", "trackformer", "track", "--help")),
+    ("import trackformer", ("-c", "import trackformer")),
+    (
+        "load_model('nano')",
+        ("-c", "from trackformer import load_model; load_model('nano')"),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One way to begin."""
+
+    what: str
+    cpu_seconds: float
+    seconds: float
+    imports_torch: bool
+
+
+def measure(starts: Sequence[tuple[str, tuple[str, ...]]] = STARTS) -> list[Row]:
+    """One row each, in turns."""
+    best: dict[str, tuple[float, float]] = {}
+    for turn in range(REPETITIONS + 1):
+        for what, arguments in starts:
+            cpu, clock = _run(arguments)
+            if turn > 0:  # the first one fills the disk cache
+                before = best.get(what, (cpu, clock))
+                best[what] = (min(cpu, before[0]), min(clock, before[1]))
+    return [Row(what, *best[what], _imports_torch(arguments)) for what, arguments in starts]
+
+
+def _run(arguments: Sequence[str]) -> tuple[float, float]:
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, *arguments], stdout=subprocess.DEVNULL, env=_ENVIRONMENT
+    )
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise RuntimeError(f"{' '.join(arguments)}: exit code {process.returncode}")
+    return used.ru_utime + used.ru_stime, time.perf_counter() - start
+
+
+def _imports_torch(arguments: Sequence[str]) -> bool:
+    command = [sys.executable, "-X", "importtime", *arguments]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=_ENVIRONMENT)
+    return any(line.split("|")[-1].strip() == "torch" for line in done.stderr.splitlines())
+
+
+_ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
+
+
+if __name__ == "__main__":
+    for row in measure():
+        print(
+            f"{row.what:26} {row.cpu_seconds:6.3f} s of the processor {row.seconds:6.3f} s "
+            f"{'with torch' if row.imports_torch else ''}"
+        )

@@ -1,0 +1,69 @@
+"""What `python -m benchmarks` makes of measured rows."""
+
+import torch
+from benchmarks.data_loading import WAYS
+from benchmarks.goals import goal_rows
+from benchmarks.own_process import peak_megabytes, start_of_peak
+from benchmarks.report import tables, write_into_page
+from benchmarks.sections import SECTIONS
+
+from trackformer.data.settings import ClipSettings
+
+OP_ROWS = [
+    {
+        "size": "enc32",
+        "implementation": name,
+        "forward_ms": milliseconds,
+        "forward_ratio": 600 / milliseconds,
+        "both_ratio": 7.0,
+        "forward_bound_ms": 12.0,
+        "extra_bytes": None,
+    }
+    for name, milliseconds in (("reference", 600.0), ("portable", 50.0), ("compiled", 15.0))
+]
+MACHINE = {"date": "a day", "processor": "some", "cores": 2, "torch": "2", "gpu": "no GPU"}
+
+
+def reached(measured) -> list[str]:
+    return [row[2] for row in goal_rows(measured)]
+
+
+def test_goals_are_ratios_of_measured_rows():
+    portable, compiled, *others = reached({"op": {"rows": OP_ROWS}})
+    assert portable == "12.0x / 7.0x"
+    assert compiled == "40.0x / 7.0x; forward 1.2x its bound"
+    assert set(others) == {"not measured: not run"}
+
+
+def test_a_row_that_needs_a_gpu_says_so():
+    assert reached({"gpu": {"skipped": "needs a GPU"}})[-1].endswith("needs a GPU")
+
+
+def test_every_goal_has_a_section():
+    assert {row[3] for row in goal_rows({})} <= set(SECTIONS)
+
+
+def test_columns_without_any_value_are_left_out():
+    text = tables({"machine": MACHINE, "sections": {"op": {"rows": OP_ROWS}}})
+    assert "forward ms" in text
+    assert "extra bytes" not in text
+
+
+def test_a_page_keeps_what_stands_around_the_marks(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- measured: begin -->\nold\n<!-- measured: end -->\nafter\n")
+    write_into_page(page, "new")
+    write_into_page(page, "newer")
+    assert page.read_text() == (
+        "before\n<!-- measured: begin -->\n\nnewer\n\n<!-- measured: end -->\nafter\n"
+    )
+
+
+def test_the_peak_of_memory_counts_what_is_gone_again():
+    before = start_of_peak()
+    torch.ones(64, 2**18)
+    assert 60 < peak_megabytes() - before < 100
+
+
+def test_ways_to_read_are_settings():
+    assert all(ClipSettings(**way) for way in WAYS.values())
