@@ -1,5 +1,7 @@
 """The adapter answers as transformers itself does, and takes track queries besides."""
 
+import json
+
 import pytest
 import torch
 from torch import nn
@@ -248,6 +250,17 @@ def test_the_carry_projection_is_the_identity_at_first(model_type):
     projected = plain(images(0), queries)
     plain.carry = None
     torch.testing.assert_close(projected.boxes, plain(images(0), queries).boxes, **CLOSE)
+
+
+def test_a_configuration_without_label_names_has_as_many_as_the_weights(tmp_path):
+    ensure_torchvision()
+    config = AutoConfig.for_model("rt_detr", **tiny_config("rt_detr"), num_queries=6)
+    AutoModelForObjectDetection.from_config(config).save_pretrained(tmp_path)
+    path = tmp_path / "config.json"
+    written = json.loads(path.read_text())
+    written.pop("id2label", None)  # written for some model types only
+    path.write_text(json.dumps(written))
+    assert load_hugging_face(tmp_path).settings.class_names == ("LABEL_0", "LABEL_1")
 
 
 @torch.no_grad()

@@ -88,19 +88,22 @@ def _settings_of(config: dict[str, Any], network: dict[str, Tensor]) -> ModelSet
             mlp_activation=None if has_projection else "silu",
             batch_norm="folded",
         ),
-        class_names=_class_names(config),
+        class_names=_class_names(config, len(network["enc_score_head.bias"])),
         input=InputSettings(area=640 * 640, multiple_of=32, mean=(0, 0, 0), std=(1, 1, 1)),
         carry_projection=True,
     )
 
 
-def _class_names(config: dict[str, Any]) -> tuple[str, ...]:
-    """The label names; the library's placeholders for 80 classes mean COCO's."""
+def _class_names(config: dict[str, Any], num_classes: int) -> tuple[str, ...]:
+    """The label names; the library's placeholders for 80 classes, or none, mean COCO's."""
     labels = config.get("id2label") or {}
-    names = tuple(str(labels[key]) for key in sorted(labels, key=int))
+    # A configuration that was saved with the library's default number of labels does not say so.
+    names = tuple(str(labels[key]) for key in sorted(labels, key=int)) or tuple(
+        f"LABEL_{number}" for number in range(num_classes)
+    )
     if len(names) == len(COCO_CLASSES) and all(name.startswith("LABEL_") for name in names):
         return COCO_CLASSES
-    return names or COCO_CLASSES
+    return names
 
 
 def _real_time_config(path: Path) -> dict[str, Any]:
