@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 
@@ -151,6 +151,27 @@ def _generalised(intersection: Tensor, union: Tensor, hull: Tensor) -> Tensor:
     """GIoU = IoU - (hull - union) / hull, defined as -1 .. 1 also for empty boxes."""
     iou = intersection / union.clamp(min=1e-12)
     return iou - (hull - union) / hull.clamp(min=1e-12)
+
+
+def moved_on(
+    boxes: Float[Tensor, "T 4"],
+    displacements: Float[Tensor, "T 2"],
+    frames_missed: Int[Tensor, " T"],
+    motion: float | int,
+    lost_motion: float | int,
+) -> Float[Tensor, "T 4"]:
+    """Where to look for objects in the next frame: a lost one is where it would be by now.
+
+    Args:
+        boxes: cxcywh in the frame where each object was last seen.
+        displacements: How far each centre moves in a frame.
+        frames_missed: Frames since then; 0 = seen in the frame before the next.
+        motion: Share of the displacement by which boxes move on.
+        lost_motion: How fast missed ones go on, relative to those just seen.
+    """
+    num_frames = 1 + lost_motion * frames_missed[:, None]
+    centres = boxes[:, :2] + motion * num_frames * displacements
+    return torch.cat([centres, boxes[:, 2:]], dim=-1)
 
 
 def smoothed_displacements(

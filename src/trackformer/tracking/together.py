@@ -22,6 +22,16 @@ def ask_together(
         slots: Rows per tracker, at least the most tracks that one has; None: exactly these.
     """
     asked = [as_track_queries(each, own) for each, own in zip(tracks, settings, strict=True)]
+    return padded_together(asked, slots)
+
+
+def padded_together(asked: Sequence[TrackQueries], slots: int | None = None) -> TrackQueries:
+    """The queries of B images, each a batch of one with its own number of rows, as one batch.
+
+    Args:
+        asked: The queries of each image.
+        slots: Rows per image, at least the most of any; None: exactly these.
+    """
     most = max(queries.embeddings.shape[1] for queries in asked) if slots is None else slots
     embeddings, boxes, padding = [], [], []
     for queries in asked:

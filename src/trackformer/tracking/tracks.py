@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from trackformer.boxes import smoothed_displacements
+from trackformer.boxes import moved_on, smoothed_displacements
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.types import Predictions, TrackQueries
 
@@ -67,9 +67,13 @@ def as_track_queries(tracks: Tracks, settings: TrackerSettings) -> TrackQueries:
     A lost track is looked for where it would be by now: whoever walks behind something comes out on
     the other side.
     """
-    num_frames = 1 + settings.lost_motion * tracks.frames_missed
-    shift = settings.motion * num_frames[:, None] * tracks.displacements
-    boxes = torch.cat([tracks.boxes[:, :2] + shift, tracks.boxes[:, 2:]], dim=-1)
+    boxes = moved_on(
+        tracks.boxes,
+        tracks.displacements,
+        tracks.frames_missed,
+        settings.motion,
+        settings.lost_motion,
+    )
     return TrackQueries(
         embeddings=tracks.embeddings[None],
         boxes=boxes[None],

@@ -11,10 +11,12 @@ from torch import Tensor
 
 from trackformer.boxes import (
     cxcywh_to_xyxy,
+    moved_on,
     pairwise_iou,
     sanitise,
     smoothed_displacements,
 )
+from trackformer.tracking.together import padded_together
 from trackformer.training.settings import TrackQuerySettings
 from trackformer.types import NO_OBJECT, PADDING, ModelOutput, Target, TrackQueries
 
@@ -177,19 +179,12 @@ def as_batch(
         motions: Each image's share of the displacement.
         lost_motion: How fast those move on that were missed, relative to those just seen.
     """
-    most = max(len(rows.track_ids) for rows in carried)
-    size = carried[0].embeddings.shape[-1]
-    embeddings, boxes, padding = [], [], []
+    asked = []
     for rows, motion in zip(carried, motions.tolist(), strict=True):
-        missing = most - len(rows.track_ids)
-        num_frames = 1 + lost_motion * rows.frames_missed[:, None]
-        centres = rows.boxes[:, :2] + motion * num_frames * rows.displacements
-        moved = torch.cat([centres, rows.boxes[:, 2:]], dim=-1)
-        embeddings.append(torch.cat([rows.embeddings, rows.embeddings.new_zeros((missing, size))]))
-        # A box in the middle: padding must be harmless, not absent, to every layer.
-        boxes.append(torch.cat([moved, moved.new_full((missing, 4), 0.5)]))
-        padding.append(torch.arange(most, device=moved.device) >= len(rows.track_ids))
-    return TrackQueries(torch.stack(embeddings), torch.stack(boxes), torch.stack(padding))
+        boxes = moved_on(rows.boxes, rows.displacements, rows.frames_missed, motion, lost_motion)
+        is_padding = torch.zeros((1, len(boxes)), dtype=torch.bool, device=boxes.device)
+        asked.append(TrackQueries(rows.embeddings[None], boxes[None], is_padding))
+    return padded_together(asked)
 
 
 def carried_targets(
