@@ -7,7 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from trackformer.errors import DataError
+from trackformer.errors import ConfigError, DataError
+
+
+def refuse_existing(path: Path, *, overwrite: bool) -> None:
+    """Fail before long work rather than after.
+
+    Raises:
+        ConfigError: `path` exists and is not to be replaced.
+    """
+    if path.exists() and not overwrite:
+        raise ConfigError(f"{path}: exists already; it is replaced only with --overwrite")
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from trackformer.atomic_files import refuse_existing
 from trackformer.checkpoints.load import load_model
 from trackformer.checkpoints.model_files import save_model
 from trackformer.errors import ConfigError
@@ -76,8 +77,7 @@ def convert(source: str | Path, destination: Path, *, overwrite: bool = False) -
     """
     if destination.suffix != ".safetensors":
         raise ConfigError(f"{destination}: expected a name that ends in .safetensors")
-    if destination.exists() and not overwrite:
-        raise ConfigError(f"{destination}: exists already; it is replaced only with --overwrite")
+    refuse_existing(destination, overwrite=overwrite)
     model = load_model(source)
     try:
         save_model(model, destination, notes={"source": Path(source).name})

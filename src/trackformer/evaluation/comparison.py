@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
+from trackformer.data.annotations import AnnotatedData
 from trackformer.data.results import ResultFrame, result_of_detections
 from trackformer.evaluation.encoded import EncodedVideo, encode_video, track_encoded
 from trackformer.evaluation.intervals import Interval, score_intervals
@@ -24,7 +24,6 @@ from trackformer.evaluation.tracking_metrics import (
     match_sequence,
     score_table,
 )
-from trackformer.image_files import read_image
 from trackformer.models.trackformer import TrackFormer
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
 from trackformer.tracking.tracker import detections_of, settings_for
@@ -147,15 +146,12 @@ def _tracks(
             _every_frame(detections.get(sequence.name, ()), len(sequence.frames)),
             sequence.frame_rate or 30.0,
             chosen,
-            _readers(sequence) if look and peer.looks_at_frames else None,
+            [frame.read_pixels for frame in sequence.frames]
+            if look and peer.looks_at_frames
+            else None,
         )
         for sequence in data.sequences
     }
-
-
-def _readers(sequence: AnnotatedSequence) -> list[Callable[[], np.ndarray]]:
-    paths = [frame.image_path for frame in sequence.frames]
-    return [partial(read_image, path) for path in paths if path is not None]
 
 
 def _every_frame(results: Sequence[ResultFrame], num_frames: int) -> list[ResultFrame]:

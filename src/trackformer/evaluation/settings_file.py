@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from trackformer.atomic_files import whole_file
+from trackformer.atomic_files import refuse_existing, whole_file
 from trackformer.errors import ConfigError
 
 
@@ -19,8 +19,7 @@ def check_destination(path: Path, *, overwrite: bool) -> None:
     """
     if path.is_dir():
         raise ConfigError(f"{path}: expected a file to write to, got a folder")
-    if path.exists() and not overwrite:
-        raise ConfigError(f"{path}: exists already; it is replaced only with --overwrite")
+    refuse_existing(path, overwrite=overwrite)
 
 
 def write_settings(path: Path, values: Mapping[str, float], note: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from trackformer.verbs.model import add_model_arguments, load
 from trackformer.verbs.printing import print_whole
+from trackformer.verbs.settings_file import changes_in
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     """Track in every way, print one table."""
     from rich.console import Console
 
-    from trackformer.config import read_settings, settings_from
+    from trackformer.config import settings_from
     from trackformer.data.read import read_annotations
     from trackformer.evaluation.comparison import compare, write_comparison
     from trackformer.evaluation.result_files import read_results
@@ -49,10 +50,7 @@ def run(options: argparse.Namespace) -> int:
 
     data = read_annotations(options.data)
     given = None if options.detections is None else read_results(data, options.detections)
-    changes = {}
-    if options.settings is not None:
-        in_file = read_settings(TrackerSettings, options.settings)
-        changes = in_file.model_dump(exclude_unset=True)
+    changes = changes_in(options.settings)
     model = load(options)
     settings = settings_from(
         TrackerSettings, model.settings.tracker | changes, "tracker settings of the model"

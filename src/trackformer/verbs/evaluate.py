@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from trackformer.verbs.model import MODEL_HELP, load
 from trackformer.verbs.printing import print_whole
+from trackformer.verbs.settings_file import changes_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -231,7 +232,7 @@ def _asked_of(
     model: TrackFormer, options: argparse.Namespace
 ) -> tuple[AnnotatedData, TrackerSettings, Mapping[str, PublicDetections] | None]:
     """What the model is to track, with which thresholds and public detections."""
-    from trackformer.config import read_settings, settings_from
+    from trackformer.config import settings_from
     from trackformer.data.read import read_annotations
     from trackformer.evaluation.public_protocol import public_detections_of
     from trackformer.tracking.settings import TrackerSettings
@@ -241,8 +242,6 @@ def _asked_of(
     if options.public_detections is not None:
         given = options.public_detections
         public = public_detections_of(data, Path(given) if given != OWN_FILES else None)
-    changes = {}
-    if options.settings is not None:
-        changes = read_settings(TrackerSettings, options.settings).model_dump(exclude_unset=True)
+    changes = changes_in(options.settings)
     settings = settings_from(TrackerSettings, model.settings.tracker | changes, "tracker settings")
     return data, settings, public

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from trackformer.settings_flags import add_settings_flags, given_settings
 from trackformer.verbs.model import load
+from trackformer.verbs.settings_file import changes_in
 from trackformer.verbs.video import SOURCE_HELP, add_video_arguments, process_video, report_all
 
 if TYPE_CHECKING:
@@ -101,15 +102,12 @@ def _run_streams(options: argparse.Namespace, changes: dict[str, Any]) -> int:
 
 def _tracker_changes(options: argparse.Namespace) -> dict[str, Any]:
     """What the settings file and the flags say, checked before anything slow starts."""
-    from trackformer.config import read_settings, settings_from
+    from trackformer.config import settings_from
     from trackformer.tracking.settings import TrackerSettings
 
     flags = settings_from(TrackerSettings, given_settings(options), "command line")
     changes = flags.model_dump(exclude_unset=True)
-    if options.settings is None:
-        return changes
-    in_file = read_settings(TrackerSettings, options.settings).model_dump(exclude_unset=True)
-    return in_file | changes
+    return changes_in(options.settings) | changes
 
 
 def _public_detections(options: argparse.Namespace) -> PublicDetections | None:
