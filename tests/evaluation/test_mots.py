@@ -1,13 +1,12 @@
 """Scores of masks: by hand, and equal to TrackEval's own reader, preprocessing and metrics."""
 
-import contextlib
-import io
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from evaluation.trackeval_pipeline import trackeval_scores
 from models.conftest import SIZES as SIZES_OF_MODEL
 from trackformer import cli, save_model
 from trackformer.data.masks import encode_mask
@@ -77,43 +76,14 @@ def write_world(folder: Path, results: Path, random: np.random.Generator) -> Non
         write(folder, results, name, truth, found)
 
 
-def trackeval_scores(folder: Path, results: Path, names: list[str]) -> list[dict]:
-    with contextlib.redirect_stdout(io.StringIO()):
-        import trackeval
-
-        dataset = trackeval.datasets.MOTSChallenge(
-            {
-                "GT_FOLDER": str(folder),
-                "TRACKERS_FOLDER": str(results.parent),
-                "TRACKERS_TO_EVAL": [results.name],
-                "TRACKER_SUB_FOLDER": "",
-                "SKIP_SPLIT_FOL": True,
-                "SEQ_INFO": dict.fromkeys(names),
-            }
-        )
-        metrics = [
-            trackeval.metrics.HOTA(),
-            trackeval.metrics.CLEAR(),
-            trackeval.metrics.Identity(),
-        ]
-    raw = [dataset.get_raw_seq_data(results.name, name) for name in names]
-    inputs = [dataset.get_preprocessed_seq_data(data, "pedestrian") for data in raw]
-    rows = [{} for _ in (*names, "combined")]
-    for metric in metrics:
-        by_name = {n: metric.eval_sequence(data) for n, data in zip(names, inputs, strict=True)}
-        parts = (*by_name.values(), metric.combine_sequences(by_name))
-        for row, part in zip(rows, parts, strict=True):
-            row.update(part)
-    return rows
-
-
 @pytest.mark.parametrize("seed", [0, 1])
 def test_scores_of_masks_equal_those_of_trackeval(tmp_path, seed):
     folder, results = tmp_path / "ground_truth", tmp_path / "results"
     write_world(folder, results, np.random.default_rng(seed))
     table = evaluate_folders(folder, results)
     rows = (*table.sequences, table.combined)
-    expected = trackeval_scores(folder, results, [row.name for row in table.sequences])
+    names = [row.name for row in table.sequences]
+    expected = trackeval_scores(folder, results, names, "MOTSChallenge")
     for row, theirs in zip(rows, expected, strict=True):
         for key, ours in SHARES.items():
             assert getattr(row, ours) == pytest.approx(100 * np.mean(theirs[key]), abs=1e-9), key

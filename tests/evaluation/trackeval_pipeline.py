@@ -23,12 +23,12 @@ COUNTS = {"FP": "CLR_FP", "FN": "CLR_FN", "IDSW": "IDSW", "MT": "MT", "ML": "ML"
 """Our names and TrackEval's."""
 
 
-def trackeval_scores(folder, results, names):
+def trackeval_scores(folder, results, names, dataset_class="MotChallenge2DBox"):
     """Every sequence's scores and, last, the combined ones, from TrackEval's whole pipeline."""
     with contextlib.redirect_stdout(io.StringIO()):
         import trackeval
 
-        dataset = trackeval.datasets.MotChallenge2DBox(
+        dataset = getattr(trackeval.datasets, dataset_class)(
             {
                 "GT_FOLDER": str(folder),
                 "TRACKERS_FOLDER": str(results.parent),
