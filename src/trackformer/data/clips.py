@@ -14,6 +14,7 @@ from trackformer.data.crop_paths import CropPath, draw_still_path, draw_video_pa
 from trackformer.data.frame_reading import FrameReader
 from trackformer.data.frame_sampling import FrameSampler
 from trackformer.data.outlines import with_outlines
+from trackformer.data.paste_ins import PasteIn, PasteIns
 from trackformer.data.published_targets import FrameInClip, target_as_published
 from trackformer.data.settings import ClipSettings
 from trackformer.data.transforms import (
@@ -45,6 +46,7 @@ class ClipPlan:
     """Of the sequence's frames; all the same in a still image."""
     path: CropPath
     colours: ColourChange
+    paste_ins: tuple[PasteIn, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,11 @@ class ClipDataset(Dataset[Clip]):
         self._reader = FrameReader(
             settings.cache_megabytes * 2**20, reduces=settings.reduced_decoding
         )
+        self._paste_ins = (
+            PasteIns([data for data, _ in sources], self._reader)
+            if settings.paste_rate > 0
+            else None
+        )
 
     def __len__(self) -> int:
         return self._num_batches
@@ -120,7 +127,10 @@ class ClipDataset(Dataset[Clip]):
             rows = [0] * length
             path = draw_still_path(length, settings, random)
         colours = ColourChange(*(1 + settings.colour_jitter * random.uniform(-1, 1, size=3)))
-        return ClipPlan(sequence, tuple(rows), path, colours)
+        paste_ins: tuple[PasteIn, ...] = ()
+        if self._paste_ins is not None and random.random() < settings.paste_rate:
+            paste_ins = self._paste_ins.draw(length, random)
+        return ClipPlan(sequence, tuple(rows), path, colours, paste_ins)
 
     def _show(self, plan: ClipPlan) -> ClipSample:
         canvas = self._settings.canvas
@@ -129,16 +139,19 @@ class ClipDataset(Dataset[Clip]):
         images, targets = [], []
         for position, (row, crop) in enumerate(zip(plan.rows, crops, strict=True)):
             picture = self._reader.read(plan.sequence, row, factor)
-            images.append(
-                normalise(recolour(picture.shown(crop, canvas), plan.colours), self._input)
-            )
+            images.append(picture.shown(crop, canvas))
             place = FrameInClip(
                 image_size=picture.image_size,
                 is_video=plan.sequence.is_video,
                 is_last=position == len(crops) - 1,
             )
             targets.append(self._target(picture.frame, crop, place))
-        return ClipSample(tuple(images), tuple(targets))
+        if self._paste_ins is not None:
+            images, targets = self._paste_ins.paste(
+                plan.paste_ins, images, targets, self._settings.min_visibility
+            )
+        pixels = (normalise(recolour(image, plan.colours), self._input) for image in images)
+        return ClipSample(tuple(pixels), tuple(targets))
 
     def _target(self, frame: AnnotatedFrame, crop: Crop, place: FrameInClip) -> Target:
         settings = self._settings

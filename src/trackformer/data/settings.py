@@ -60,6 +60,9 @@ class ClipSettings(Settings):
     repeat_threshold: NonNegativeFloat = 0.0
     """Frames with a class that fewer than this share of a source's frames show are drawn more often
     (LVIS's repeat factor sampling; 0.001 there); 0: every frame of a source equally often."""
+    paste_rate: Rate = 0.0
+    """Share of clips into which up to three objects, cut out of images with outlines (COCO's
+    segmentations, for example), are pasted so that they cross those that are there."""
     min_visibility: Rate = 0.05
     """Objects seen less than this are gone for their track query, and no loss for object queries
     that see them."""
