@@ -127,6 +127,27 @@ def test_a_found_object_gets_the_predicted_box_and_embedding():
     assert after.embeddings.tolist() == [[0.0] * 4]  # of query 0
 
 
+@pytest.mark.parametrize(("lost_score", "box_after", "missed"), [(0.4, MIDDLE, 0), (0.6, LEFT, 1)])
+def test_an_unsure_answer_leaves_a_track_as_it_was(lost_score, box_after, missed):
+    settings = TrackQuerySettings(lost_score=lost_score)
+    answer = output([[MIDDLE, FAR]], tracks=1)  # scores of 0.5
+    before = rows(LEFT, displacements=[[0.1, 0.0]])
+    after = carry(before, answer, 0, tensor([0, NO_OBJECT]), target([RIGHT]), settings)
+    torch.testing.assert_close(after.boxes, tensor([box_after]))
+    assert (after.track_ids.tolist(), after.frames_missed.tolist()) == ([1], [missed])
+    assert after.embeddings[0, 0] == (100 if missed else 0)
+
+
+def test_a_new_object_is_carried_however_unsure():
+    settings = TrackQuerySettings(lost_score=0.9)
+    answer = output([[MIDDLE]])
+    after = carry(
+        nothing_carried(answer.embeddings), answer, 0, tensor([0]), target([MIDDLE]), settings
+    )
+    torch.testing.assert_close(after.boxes, tensor([MIDDLE]))
+    assert after.frames_missed.tolist() == [0]
+
+
 def test_displacement_is_measured_between_consecutive_sightings_only():
     found = tensor([0, 1, 2])
     answer = output([[MIDDLE, MIDDLE, MIDDLE]], tracks=2)
@@ -175,6 +196,29 @@ def augmented(carried, answer, index, seed=0, **settings):
     generator = torch.Generator().manual_seed(seed)
     chosen = TrackQuerySettings(**{"drop_rate": 0, "false_positive_rate": 0} | settings)
     return augment(carried, answer, 0, tensor(index), chosen, generator)
+
+
+CLOSE = box(0.23, 0.5)
+"""Overlaps LEFT by 0.07 / 0.13 = 0.54."""
+
+
+def test_neighbours_that_overlap_ask_at_each_other_s_place():
+    walkers = rows(LEFT, CLOSE, FAR, displacements=[[0.1, 0.0], [0.2, 0.0], [0.3, 0.0]])
+    asked = augmented(walkers, output([[FAR]]), [NO_OBJECT], exchange_rate=1.0)
+    torch.testing.assert_close(asked.boxes, tensor([CLOSE, LEFT, FAR]))
+    torch.testing.assert_close(asked.displacements[:, 0], tensor([0.2, 0.1, 0.3]))
+    assert (asked.track_ids.tolist(), asked.embeddings[:, 0].tolist()) == (
+        [1, 2, 3],
+        [100, 101, 102],
+    )
+
+
+def test_pairs_are_exchanged_with_the_rate_itself():
+    apart = [box(pair + shift, 0.5) for pair in range(1000) for shift in (0.0, 0.03)]
+    asked = augmented(rows(*apart), output([[FAR]]), [NO_OBJECT], exchange_rate=0.3)
+    moved = (asked.boxes != tensor(apart)).any(1)
+    assert torch.equal(moved[::2], moved[1::2])
+    assert moved.float().mean().item() == pytest.approx(0.3, abs=0.05)
 
 
 @pytest.mark.parametrize("rate", [0.4, 0.9])

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from trackformer.boxes import (
@@ -19,6 +19,9 @@ from trackformer.boxes import (
 from trackformer.tracking.together import padded_together
 from trackformer.training.settings import TrackQuerySettings
 from trackformer.types import NO_OBJECT, PADDING, ModelOutput, Target, TrackQueries
+
+EXCHANGED_IOU = 0.2
+"""Neighbours that overlap more than this may ask at each other's place."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +62,8 @@ def carry(
     """The objects of one image after a frame.
 
     All queries matched to an object are carried, however low their score (Meinhardt et al. 2022,
-    section 3.3); a track query whose object is gone keeps what it had, for `patience` frames.
+    section 3.3), unless `lost_score` is set; a track query whose object is gone keeps what it had,
+    for `patience` frames.
 
     Args:
         before: What the frame was asked; its rows are the first track queries of the image.
@@ -88,17 +92,40 @@ def carry(
         )
         kept = torch.where(is_continued[:, None], before.displacements[old], displacements)
         displacements = torch.where(is_seen_again[:, None], moved, kept)
+    found = CarriedObjects(
+        track_ids=target.track_ids[target_index[matched]],
+        boxes=boxes[matched],
+        displacements=displacements,
+        embeddings=embeddings[matched],
+        frames_missed=torch.zeros_like(matched),
+    )
+    scores = output.class_scores()[image_index, matched].detach().amax(-1)
+    is_unsure = is_continued & (scores <= settings.lost_score)
+    found = _kept_where(is_unsure, found, select_carried(before, old[is_unsure]))
     is_lost = (target_index[:num_before] == NO_OBJECT) & (before.track_ids != NO_OBJECT)
     lost = torch.nonzero(is_lost & (before.frames_missed < settings.patience))[:, 0]
+    return joined(found, _missed_once_more(select_carried(before, lost)))
+
+
+def _kept_where(
+    is_unsure: Bool[Tensor, " T"], found: CarriedObjects, before: CarriedObjects
+) -> CarriedObjects:
+    """Rows found, but where the answer is unsure those of before, as the tracker keeps them."""
+    rows = torch.nonzero(is_unsure)[:, 0]
+    missed = _missed_once_more(before)
     return CarriedObjects(
-        track_ids=torch.cat([target.track_ids[target_index[matched]], before.track_ids[lost]]),
-        boxes=torch.cat([boxes[matched], before.boxes[lost]]),
-        displacements=torch.cat([displacements, before.displacements[lost]]),
-        embeddings=torch.cat([embeddings[matched], before.embeddings[lost].to(embeddings.dtype)]),
-        frames_missed=torch.cat(
-            [torch.zeros_like(matched), before.frames_missed[lost] + 1],
+        track_ids=found.track_ids,
+        boxes=found.boxes.index_copy(0, rows, missed.boxes),
+        displacements=found.displacements.index_copy(0, rows, missed.displacements),
+        embeddings=found.embeddings.index_copy(
+            0, rows, missed.embeddings.to(found.embeddings.dtype)
         ),
+        frames_missed=found.frames_missed.index_copy(0, rows, missed.frames_missed),
     )
+
+
+def _missed_once_more(rows: CarriedObjects) -> CarriedObjects:
+    return replace(rows, frames_missed=rows.frames_missed + 1)
 
 
 def augment(
@@ -127,7 +154,26 @@ def augment(
     false = free[chosen.to(free.device)]
     keep = torch.nonzero(stays)[:, 0].to(boxes.device)
     added = false_positives(output, image_index, false, carries_gradient=False)
-    return joined(select_carried(carried, keep), added)
+    kept = exchanged(select_carried(carried, keep), settings.exchange_rate, generator)
+    return joined(kept, added)
+
+
+def exchanged(rows: CarriedObjects, rate: float, generator: torch.Generator) -> CarriedObjects:
+    """Overlapping neighbours ask at each other's place, each pair with probability `rate`.
+
+    Then only the embedding says who is looked for: a query that believes its box alone would let
+    the neighbour take it over.
+    """
+    if rate == 0 or len(rows.boxes) < 2:
+        return rows
+    overlap = pairwise_iou(*[cxcywh_to_xyxy(rows.boxes)] * 2).fill_diagonal_(0)
+    highest, nearest = overlap.max(1)
+    itself = torch.arange(len(nearest), device=nearest.device)
+    # Each is the other's nearest, so that a row is in one pair at most; its first row decides.
+    is_pair = (highest > EXCHANGED_IOU) & (nearest[nearest] == itself)
+    is_chosen = (_uniform(len(nearest), generator) < rate).to(nearest.device)
+    place = torch.where(is_pair & is_chosen[torch.minimum(itself, nearest)], nearest, itself)
+    return replace(rows, boxes=rows.boxes[place], displacements=rows.displacements[place])
 
 
 def false_positives(
