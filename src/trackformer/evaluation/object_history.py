@@ -29,6 +29,12 @@ def hidden_share(frame: AnnotatedFrame, row: int) -> float:
     return float(max(1 - frame.visibility[row], _covered_shares(box, in_front).max(initial=0.0)))
 
 
+def crowded_share(frame: AnnotatedFrame, row: int) -> float:
+    """The most that the box of one other object, before or behind it, covers of an object's box."""
+    others = np.delete(frame.boxes_xyxy, row, axis=0)
+    return float(_covered_shares(frame.boxes_xyxy[row], others).max(initial=0.0))
+
+
 def overlaps(boxes_xyxy: Float[np.ndarray, "2 4"]) -> bool:
     """Whether two boxes have pixels in common."""
     return bool(_covered_shares(boxes_xyxy[0], boxes_xyxy[1:])[0] > 0)

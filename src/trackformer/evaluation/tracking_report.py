@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trackformer.data.annotations import AnnotatedData
+from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
 from trackformer.data.results import ResultFrame
 from trackformer.evaluation.bins import BinScores, bin_scores
 from trackformer.evaluation.classes import ClassTable, evaluate_classes
@@ -16,12 +16,22 @@ from trackformer.evaluation.intervals import Interval, score_intervals
 from trackformer.evaluation.switches import Switch, find_switches
 from trackformer.evaluation.tracking_metrics import (
     EvaluationTable,
+    MatchedSequence,
     check_all_have_results,
     combined_counts,
     match_sequence,
     score_table,
 )
 from trackformer.evaluation.tracking_scores import HotaCurves, hota_curves
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoredVideo:
+    """One video as it was scored: only the frames asked for have objects and results."""
+
+    sequence: AnnotatedSequence
+    results: Sequence[ResultFrame]
+    matched: MatchedSequence
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -46,6 +56,7 @@ class TrackingReport:
     """By sequence, and combined."""
     lengths: Mapping[str, int]
     """Frames of each sequence, scored or not."""
+    videos: tuple[ScoredVideo, ...]
 
 
 def report_tracking(
@@ -100,4 +111,8 @@ def report_tracking(
             )
         },
         lengths=lengths,
+        videos=tuple(
+            ScoredVideo(entry, results[entry.name], pairs)
+            for entry, pairs in zip(data.sequences, matched, strict=True)
+        ),
     )

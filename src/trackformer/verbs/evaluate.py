@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
     from trackformer.data.annotations import AnnotatedData
     from trackformer.data.results import ResultFrame
+    from trackformer.evaluation.tracking_report import TrackingReport
     from trackformer.models.trackformer import TrackFormer
     from trackformer.tracking.public_detections import PublicDetections
     from trackformer.tracking.settings import TrackerSettings
 
 SUMMARY: Final = "Score tracks or detections against ground truth."
 OWN_FILES: Final = ""
+NUM_WORST: Final = 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -85,6 +87,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write every identity switch with its cause",
     )
     parser.add_argument(
+        "--failures",
+        type=Path,
+        metavar="DIR",
+        help="write the worst identity switches and misses as pictures, grouped by cause: "
+        "DIR/index.html (docs/failures.md)",
+    )
+    parser.add_argument(
+        "--worst", type=int, metavar="N", help="so many failures have a picture (default: 20)"
+    )
+    parser.add_argument(
+        "--video",
+        type=Path,
+        metavar="SOURCE",
+        help="where --failures finds the frames of annotations without images: a video or a folder",
+    )
+    parser.add_argument(
         "--plots", type=Path, metavar="DIR", help="write hota.png, sequences.png and switches.png"
     )
     parser.add_argument(
@@ -95,10 +113,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Result files or a model in, a table of scores out."""
     from trackformer.data.coco_results import holds_still_images
+    from trackformer.errors import ConfigError
 
     _refuse(options, ("output", "settings", "public_detections"), "only with --model")
+    if options.failures is None:
+        _refuse(options, ("worst", "video"), "only with --failures", always=True)
+    elif options.worst is not None and options.worst < 1:
+        raise ConfigError(f"--worst: expected a number from 1 on, got {options.worst}")
     if holds_still_images(options.ground_truth):
-        of_videos = ("settings", "public_detections", "frames", "switches", "plots")
+        of_videos = ("settings", "public_detections", "frames", "switches", "plots", "failures")
         _refuse(options, of_videos, "only for videos", always=True)
         _evaluate_detections(options)
     else:
@@ -161,17 +184,17 @@ def _evaluate_tracks(options: argparse.Namespace) -> None:
 def _evaluate_boxes(options: argparse.Namespace) -> None:
     from rich.table import Table
 
-    from trackformer.evaluation.plots import write_plots
-    from trackformer.evaluation.report import write_scores
     from trackformer.evaluation.result_files import read_scored
-    from trackformer.evaluation.switches import write_switches
+    from trackformer.evaluation.strip_frames import check_frames
     from trackformer.evaluation.tracking_report import report_tracking
-    from trackformer.evaluation.tracking_report_output import report_content, report_lines
+    from trackformer.evaluation.tracking_report_output import report_lines
 
     if options.model is None:
         data, results = read_scored(options.ground_truth, options.results)
     else:
         data, results = _tracks_of_model(options)
+    if options.failures is not None:
+        data = check_frames(data, options.video)
     split = options.ground_truth.resolve().name
     report = report_tracking(split, data, results, options.frames, options.seed)
     for part in report_lines(report):
@@ -179,6 +202,16 @@ def _evaluate_boxes(options: argparse.Namespace) -> None:
             print_whole(part)
         else:
             print(part)
+    _write_files(options, report)
+
+
+def _write_files(options: argparse.Namespace, report: TrackingReport) -> None:
+    from trackformer.evaluation.failure_output import PAGE, failure_table, write_failure_report
+    from trackformer.evaluation.plots import write_plots
+    from trackformer.evaluation.report import write_scores
+    from trackformer.evaluation.switches import write_switches
+    from trackformer.evaluation.tracking_report_output import report_content
+
     if options.json is not None:
         write_scores(report_content(report), options.json)
     if options.switches is not None:
@@ -186,6 +219,11 @@ def _evaluate_boxes(options: argparse.Namespace) -> None:
         print(options.switches)
     if options.plots is not None:
         print(*write_plots(report, options.plots), sep="\n")
+    if options.failures is not None:
+        num_worst = NUM_WORST if options.worst is None else options.worst
+        failures = write_failure_report(report, options.failures, num_worst, options.video)
+        print_whole(failure_table(failures))
+        print(options.failures / PAGE)
 
 
 def _evaluate_masks(options: argparse.Namespace, model: TrackFormer | None) -> None:
@@ -194,7 +232,7 @@ def _evaluate_masks(options: argparse.Namespace, model: TrackFormer | None) -> N
     from trackformer.evaluation.mots import evaluate_masks
     from trackformer.evaluation.report import evaluate_folders, score_table, write_json
 
-    _refuse(options, ("frames", "switches", "plots"), "not for masks", always=True)
+    _refuse(options, ("frames", "switches", "plots", "failures"), "not for masks", always=True)
     if model is None:
         table = evaluate_folders(options.ground_truth, options.results)
     else:

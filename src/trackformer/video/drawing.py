@@ -30,7 +30,7 @@ class _Trail:
 
 
 @dataclass(frozen=True, slots=True)
-class _Pen:
+class Pen:
     """Line widths and letter sizes that suit an image size."""
 
     thickness: int
@@ -38,7 +38,8 @@ class _Pen:
     font_thickness: int
 
     @classmethod
-    def for_size(cls, image_size: tuple[int, int]) -> _Pen:
+    def for_size(cls, image_size: tuple[int, int]) -> Pen:
+        """For whole frames of (height, width)."""
         side = min(image_size)
         scale = max(0.35, side / 1300)
         return cls(max(1, round(side / 300)), scale, max(1, round(scale * 2)))
@@ -63,7 +64,7 @@ class TrackDrawer:
         """A copy of an RGB image with boxes, labels, masks, and the trails of tracked objects."""
         self._num_drawn += 1
         drawn = np.array(pixels, order="C")
-        pen = _Pen.for_size(drawn.shape[:2])
+        pen = Pen.for_size(drawn.shape[:2])
         boxes = _corners(objects, drawn.shape[:2])
         colours = [track_colour(key) for key in _colour_keys(objects)]
         if isinstance(objects, TrackedObjects):
@@ -74,7 +75,7 @@ class TrackDrawer:
             cv2.rectangle(drawn, box[:2], box[2:], colour, pen.thickness)
         # Labels last: a box must not cross out the name of its neighbour.
         for box, colour, text in zip(boxes, colours, self._labels(objects), strict=True):
-            _draw_label(drawn, text, box, colour, pen)
+            draw_label(drawn, text, box, colour, pen)
         return drawn
 
     def _labels(self, objects: TrackedObjects | Detections) -> list[str]:
@@ -104,7 +105,7 @@ class TrackDrawer:
         }
 
     def _draw_trails(
-        self, drawn: np.ndarray, objects: TrackedObjects, colours: list[Colour], pen: _Pen
+        self, drawn: np.ndarray, objects: TrackedObjects, colours: list[Colour], pen: Pen
     ) -> None:
         for track_id, colour in zip(objects.track_ids.tolist(), colours, strict=True):
             trail = self._trails.get(track_id)
@@ -151,8 +152,8 @@ def _draw_masks(drawn: np.ndarray, objects: TrackedObjects, colours: list[Colour
     cv2.addWeighted(painted, MASK_OPACITY, drawn, 1 - MASK_OPACITY, 0, dst=drawn)
 
 
-def _draw_label(
-    drawn: np.ndarray, text: str, box: tuple[int, ...], colour: Colour, pen: _Pen
+def draw_label(
+    drawn: np.ndarray, text: str, box: tuple[int, ...], colour: Colour, pen: Pen
 ) -> None:
     """Text on a filled ground above the box; inside of it where the frame has no room above."""
     height, width = drawn.shape[:2]
