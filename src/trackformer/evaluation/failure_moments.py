@@ -60,23 +60,18 @@ def _miss_frames(failure: Failure) -> Iterable[int]:
 def _moment(
     failure: Failure, sequence: AnnotatedSequence, annotated: Int[np.ndarray, " A"], frame: int
 ) -> Moment:
-    place = int(np.searchsorted(annotated, frame))
     row = row_of(sequence.frames[frame], failure.object_id)
-    if row is None:
+    if row is not None:
+        box = sequence.frames[frame].boxes_xyxy[row]
+        visible = 1 - hidden_share(sequence.frames[frame], row)
+    else:
+        place = int(np.searchsorted(annotated, frame))
         before, after = int(annotated[place - 1]), int(annotated[place])
         share = (frame - before) / (after - before)
         first, second = (_box(sequence, index, failure.object_id) for index in (before, after))
         box, visible = (1 - share) * first + share * second, None
-    else:
-        box, visible = (
-            sequence.frames[frame].boxes_xyxy[row],
-            1 - hidden_share(sequence.frames[frame], row),
-        )
-    return Moment(frame, box, visible, failure.frame <= frame + 1 <= _end(failure))
-
-
-def _end(failure: Failure) -> float:
-    return failure.last_frame if failure.kind == "miss" else np.inf
+    is_over = failure.kind == "miss" and frame >= failure.last_frame
+    return Moment(frame, box, visible, frame >= failure.frame - 1 and not is_over)
 
 
 def _box(sequence: AnnotatedSequence, index: int, object_id: int) -> Float[np.ndarray, " 4"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import cv2
@@ -12,13 +13,13 @@ from jaxtyping import Float, UInt8
 from trackformer.data.annotations import AnnotatedFrame
 from trackformer.data.results import ResultFrame
 from trackformer.evaluation.failure_moments import Moment
-from trackformer.video.drawing import Pen, draw_label, track_colour
+from trackformer.video.drawing import Colour, Pen, draw_label, track_colour
 
 SIDE: Final = 240
 """Of one picture, in pixels."""
 MARGIN: Final = 2.0
 """Side of what a picture shows, in lengths of the object's longer side."""
-LEAST_SHOWN: Final = 48
+LEAST_SHOWN: Final = 48.0
 """Pixels of the frame that a picture shows at least: fewer are only a blur."""
 CAPTION_HEIGHT, GAP = 22, 4
 TRUTH_COLOUR: Final = (255, 255, 255)
@@ -52,12 +53,15 @@ def draw_moment(
     corner, picture = _cut_out(pixels, moment.box_xyxy, side)
     scale = SIDE / side
     offset = np.tile(corner, 2)
-    if result is not None:
-        boxes = scale * (result.boxes_xyxy - offset)
-        _draw_tracks(picture, boxes, result.track_ids.tolist(), concerned)
+    tracks = [] if result is None else _seen_tracks(result, offset, scale, concerned)
+    for track in tracks:
+        _draw_box(picture, track.box, track_colour(track.track_id), 3 if track.is_concerned else 1)
     for box in scale * (annotated.boxes_xyxy - offset):
-        left, top, right, bottom = _whole(box)
-        cv2.rectangle(picture, (left, top), (right, bottom), TRUTH_COLOUR, 1)
+        _draw_box(picture, _whole(box), TRUTH_COLOUR, 1)
+    # After all boxes: none may cross out a number.
+    for track in tracks:
+        pen = Pen(thickness=1, font_scale=0.45 if track.is_concerned else 0.35, font_thickness=1)
+        draw_label(picture, f"#{track.track_id}", track.box, track_colour(track.track_id), pen)
     _mark(picture, scale * (moment.box_xyxy - offset))
     return np.concatenate([picture, _caption(moment)])
 
@@ -101,24 +105,36 @@ def _cut_out(
     return low, cv2.resize(padded, (SIDE, SIDE), interpolation=how)
 
 
-def _draw_tracks(
-    picture: Pixels,
-    boxes_xyxy: Float[np.ndarray, "N 4"],
-    track_ids: Sequence[int],
+@dataclass(frozen=True, slots=True, order=True)
+class _SeenTrack:
+    """One result in a picture."""
+
+    is_concerned: bool
+    track_id: int
+    box: tuple[int, int, int, int]
+    """Left, top, right, bottom in pixels of the picture."""
+
+
+def _seen_tracks(
+    result: ResultFrame,
+    offset: Float[np.ndarray, " 4"],
+    scale: float,
     concerned: Collection[int],
-) -> None:
-    """Those that can be seen, into the picture itself; the ones concerned above the others."""
-    seen = [
-        (track_id in concerned, track_id, _whole(box))
-        for box, track_id in zip(boxes_xyxy, track_ids, strict=True)
+) -> list[_SeenTrack]:
+    """Those that reach into the picture; the ones concerned last, to be drawn above the others."""
+    boxes = scale * (result.boxes_xyxy - offset)
+    return sorted(
+        _SeenTrack(track_id in concerned, track_id, _whole(box))
+        for box, track_id in zip(boxes, result.track_ids.tolist(), strict=True)
         if (box[:2] < SIDE).all() and (box[2:] > 0).all()
-    ]
-    for is_concerned, track_id, (left, top, right, bottom) in sorted(seen):
-        thickness = 3 if is_concerned else 1
-        cv2.rectangle(picture, (left, top), (right, bottom), track_colour(track_id), thickness)
-    for is_concerned, track_id, box in sorted(seen):
-        pen = Pen(thickness=1, font_scale=0.45 if is_concerned else 0.35, font_thickness=1)
-        draw_label(picture, f"#{track_id}", box, track_colour(track_id), pen)
+    )
+
+
+def _draw_box(
+    picture: Pixels, box: tuple[int, int, int, int], colour: Colour, thickness: int
+) -> None:
+    """Into the picture itself."""
+    cv2.rectangle(picture, box[:2], box[2:], colour, thickness)
 
 
 def _mark(picture: Pixels, box_xyxy: Float[np.ndarray, " 4"]) -> None:
@@ -143,7 +159,7 @@ def _caption(moment: Moment) -> Pixels:
     return strip
 
 
-def _write(line: Pixels, text: str, colour: tuple[int, int, int]) -> None:
+def _write(line: Pixels, text: str, colour: Colour) -> None:
     """Into the line itself."""
     cv2.putText(line, text, (4, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, 1, cv2.LINE_AA)
 
