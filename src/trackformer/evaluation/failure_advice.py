@@ -44,9 +44,9 @@ ADVICE: Final[Mapping[tuple[Kind, str], Advice]] = {
     ("switch", "takeover"): Advice(
         "It was in plain sight and had a track in the frame before: another track took over, "
         "usually a lost one that came back on it, or a duplicate.",
-        "Raise reid_score, so that lost tracks come back only where they are sure; raise "
-        "birth_score or lower birth_nms_iou, so that no second track is born on it "
-        "(docs/tuning.md); in training, raise track_queries.false_positive_rate.",
+        "Raise birth_score or lower birth_nms_iou, so that no second track is born that takes "
+        "turns with the first; raise reid_score, so that lost tracks come back only where they "
+        "are sure (docs/tuning.md); in training, raise track_queries.false_positive_rate.",
     ),
     ("miss", "hidden"): Advice(
         "Less than a quarter of it could be seen.",
