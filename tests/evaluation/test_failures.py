@@ -1,6 +1,9 @@
 """Which failures there are, why, and what each costs, on worlds that can be worked out by hand."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -20,6 +23,11 @@ from trackformer.evaluation.failures import find_failures, grouped, worst_first
 from trackformer.evaluation.misses import MissCause
 from trackformer.evaluation.switches import CAUSES
 from trackformer.evaluation.tracking_metrics import match_sequence
+from trackformer.input_settings import InputSettings
+from trackformer.tracking.settings import TrackerSettings
+from trackformer.training.settings import TrainingSettings
+
+ROOT = Path(__file__).parents[2]
 
 IMAGE = (200, 600)
 PERSON = (100.0, 100.0, 140.0, 180.0)
@@ -67,10 +75,9 @@ def test_perfect_tracks_have_no_failures():
 
 
 def test_a_switch_and_a_miss_are_named_as_in_the_files():
-    (sequence,) = (replace(two_people().sequences[0], image_size=IMAGE),)
-    miss, switch = sorted(
-        find_failures(sequence, match_sequence(sequence, flawed_results())), key=lambda e: e.kind
-    )
+    (sequence,) = two_people().sequences
+    failures = find_failures(sequence, match_sequence(sequence, flawed_results()))
+    miss, switch = sorted(failures, key=lambda failure: failure.kind)
     assert (miss.object_id, miss.frame, miss.last_frame, miss.last_matched_frame) == (2, 2, 2, 1)
     assert (miss.old_track, miss.new_track, miss.boxes, miss.cost) == (2, 2, 1, 1.0)
     assert (switch.object_id, switch.frame, switch.last_matched_frame) == (1, 3, 2)
@@ -172,7 +179,19 @@ def test_groups_come_in_the_order_of_their_cost():
 
 def test_every_cause_has_its_advice():
     known = {("switch", cause) for cause in CAUSES}
-    assert set(ADVICE) == known | {("miss", cause) for cause in MissCause.__args__}
+    assert set(ADVICE) == known | {("miss", cause) for cause in get_args(MissCause)}
+
+
+def test_advice_names_settings_and_pages_that_exist():
+    text = " ".join(advice.remedy for advice in ADVICE.values())
+    fields = TrainingSettings.model_fields
+    for group, name in re.findall(r"\b([a-z_]+)\.([a-z_]+)\b(?<!\.md)(?<!\.yaml)", text):
+        known = {"input": InputSettings}.get(group) or fields[group].annotation
+        assert name in known.model_fields, f"{group}.{name}"
+    for name in re.findall(r"(?<![.\w/])[a-z]+_[a-z_]+(?![.\w])", text):
+        assert name in TrackerSettings.model_fields, name
+    for page in re.findall(r"(?:docs|configs)/[\w-]+\.\w+", text):
+        assert (ROOT / page).is_file(), page
 
 
 def test_two_people_that_are_never_found_are_two_failures():

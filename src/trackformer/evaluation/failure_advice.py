@@ -51,12 +51,12 @@ ADVICE: Final[Mapping[tuple[Kind, str], Advice]] = {
     ("miss", "hidden"): Advice(
         "Less than a quarter of it could be seen.",
         "Little: no threshold finds what cannot be seen. If hidden objects matter to you, train "
-        "with them (matching.birth_visibility 0); if only their identity does, look at the "
-        "switches by occlusion.",
+        "with them (matching.birth_visibility 0, clips.min_visibility 0); if only their identity "
+        "does, look at the switches by occlusion.",
     ),
     ("miss", "border"): Advice(
         "It was at the border of the image, cut off or just coming in.",
-        "Train with clips.canvas crops, in which people are cut off as often as here; a lower "
+        "Train with a larger clips.zoom, whose crops cut people off as the image does; a lower "
         "birth_score begins tracks a few frames earlier (docs/tuning.md). A result cut at the "
         "border (clip_boxes) overlaps a box that is annotated beyond it too little.",
     ),
