@@ -29,6 +29,17 @@ def test_a_checked_conversion_prints_both_fingerprints(source, tmp_path, capsys)
     assert lines[3] == "they agree (largest difference 0.0e+00)"
 
 
+def test_tracker_settings_come_to_stay_with_the_weights(source, tmp_path):
+    tuned, first, second = (
+        tmp_path / name for name in ("t.yaml", "1.safetensors", "2.safetensors")
+    )
+    tuned.write_text("birth_score: 0.6\n", encoding="utf-8")
+    assert cli.run(["convert", str(source), str(first), "--settings", str(tuned)]) == 0
+    tuned.write_text("patience: 3\n", encoding="utf-8")
+    assert cli.run(["convert", str(first), str(second), "--settings", str(tuned)]) == 0
+    assert load_model(second).settings.tracker == {"birth_score": 0.6, "patience": 3}
+
+
 def test_a_difference_is_an_error(source, tmp_path, capsys, monkeypatch):
     def differ(model, written):
         same = compare(model, written)

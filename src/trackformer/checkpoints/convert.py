@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -60,12 +62,19 @@ class Comparison:
         return self.largest_difference <= TOLERANCE
 
 
-def convert(source: str | Path, destination: Path, *, overwrite: bool = False) -> TrackFormer:
+def convert(
+    source: str | Path,
+    destination: Path,
+    *,
+    tracker: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+) -> TrackFormer:
     """Load `source`, whatever it is, and write it to `destination` in our own format.
 
     Args:
         source: Anything `load_model` takes.
         destination: Ends in `.safetensors`.
+        tracker: Tracker settings to store with the weights; others stay as they are.
         overwrite: Replace a file that is there already.
 
     Returns:
@@ -79,6 +88,9 @@ def convert(source: str | Path, destination: Path, *, overwrite: bool = False) -
         raise ConfigError(f"{destination}: expected a name that ends in .safetensors")
     refuse_existing(destination, overwrite=overwrite)
     model = load_model(source)
+    if tracker:
+        stored = model.settings.tracker | dict(tracker)
+        model.settings = model.settings.model_copy(update={"tracker": stored})
     try:
         save_model(model, destination, notes={"source": Path(source).name})
     except OSError as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from trackformer.verbs.model import MODEL_HELP
+from trackformer.verbs.settings_file import changes_in
 
 SUMMARY: Final = "Write any weights that load as one .safetensors file."
 CHECK_FAILED: Final = 1
@@ -26,6 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="run probe images through both, print a fingerprint of the outputs, and fail if they "
         "differ",
     )
+    parser.add_argument(
+        "--settings",
+        type=Path,
+        metavar="FILE.yaml",
+        help="tracker settings to store with the weights, such as `trackformer tune` finds",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace DST if it exists")
 
 
@@ -37,7 +44,12 @@ def run(options: argparse.Namespace) -> int:
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        model = convert(options.source, options.destination, overwrite=options.overwrite)
+        model = convert(
+            options.source,
+            options.destination,
+            tracker=changes_in(options.settings),
+            overwrite=options.overwrite,
+        )
     for warning in caught:
         print(f"warning: {warning.message}", file=sys.stderr)
     print(options.destination)
