@@ -1,7 +1,7 @@
 """Which records travel between the parts, with the shape, unit and range of every field.
 
 Axis letters: B images in a batch, T track queries, N object queries, Q = T + N (track queries
-first), G ground-truth objects, C embedding channels, D decoder layers, K class logits, L feature
+first), P proposals of another detector (the last of the object queries), G ground-truth objects, C embedding channels, D decoder layers, K class logits, L feature
 levels, S tokens over all levels, H W rows and columns.
 
 Inside the model boxes are relative ``cxcywh`` in [0, 1] of the image without its padding; in
@@ -125,6 +125,16 @@ class TrackQueries:
     """Where to look, relative cxcywh."""
     is_padding: Bool[Tensor, "B T"]
     """Rows that are not queries: batches have ragged numbers of tracks."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ProposalBoxes:
+    """Where another detector sees objects: places to ask about, not detections."""
+
+    boxes: Float[Tensor, "B P 4"]
+    """Relative cxcywh, inside the image."""
+    is_padding: Bool[Tensor, "B P"]
+    """Rows that are no boxes: batches have ragged numbers of proposals."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

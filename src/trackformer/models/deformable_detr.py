@@ -25,6 +25,7 @@ from trackformer.models.heads import MLP, build_box_head, build_class_head, shif
 from trackformer.models.mask_head import MaskHead
 from trackformer.models.padding import valid_ratios
 from trackformer.models.position_encoding import build_position_encoding
+from trackformer.models.proposed_queries import asked_like_nearest, with_proposed
 from trackformer.models.query_source import BoxPosition, ProposalQueries, build_query_source
 from trackformer.models.settings import DeformableDetrSettings
 from trackformer.types import (
@@ -34,6 +35,7 @@ from trackformer.types import (
     Images,
     MaskInput,
     Memory,
+    ProposalBoxes,
 )
 
 NUM_BACKBONE_LEVELS: Final = 3
@@ -127,14 +129,20 @@ class DeformableDetr(nn.Module):
             mask_input=self._mask_input(own, encoded, maps) if self.predicts_masks else None,
         )
 
-    def object_queries(self, memory: Memory) -> DecoderQueries:
+    def object_queries(
+        self, memory: Memory, proposed: ProposalBoxes | None = None
+    ) -> DecoderQueries:
         """Learned queries with reference points, or the best proposals with reference boxes."""
         queries: DecoderQueries
-        if isinstance(self.query_source, ProposalQueries):
-            own = levels_of(memory, self._current_levels())
-            queries = self.query_source(own, self.class_heads[-1], self.box_heads[-1])
-        else:
-            queries = self.query_source(memory)
+        source = self.query_source
+        if not isinstance(source, ProposalQueries):
+            queries = source(memory)
+            return queries if proposed is None else asked_like_nearest(queries, proposed)
+        own = levels_of(memory, self._current_levels())
+        queries = source(own, self.class_heads[-1], self.box_heads[-1])
+        if proposed is not None:
+            boxes = proposed.boxes.to(queries.reference.dtype)
+            queries = with_proposed(queries, proposed, *source.asked_at(boxes))
         return queries
 
     def decode(self, memory: Memory, queries: DecoderQueries) -> DecoderOutput:

@@ -7,7 +7,14 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from trackformer.types import DecoderOutput, DecoderQueries, FrameFeatures, Images, Memory
+from trackformer.types import (
+    DecoderOutput,
+    DecoderQueries,
+    FrameFeatures,
+    Images,
+    Memory,
+    ProposalBoxes,
+)
 
 
 @runtime_checkable
@@ -27,8 +34,17 @@ class Detector(Protocol):
         """
         ...
 
-    def object_queries(self, memory: Memory) -> DecoderQueries:
-        """The detector's own N queries, learned or selected from `memory` (two-stage)."""
+    def object_queries(
+        self, memory: Memory, proposed: ProposalBoxes | None = None
+    ) -> DecoderQueries:
+        """The detector's own queries, learned or selected from `memory` (two-stage).
+
+        Behind them, one for each box of another detector: it starts from that box, with the content
+        that the detector's own query would have there.
+
+        Raises:
+            ConfigError: There are boxes, but queries of this detector do not start from a place.
+        """
         ...
 
     def decode(self, memory: Memory, queries: DecoderQueries) -> DecoderOutput:

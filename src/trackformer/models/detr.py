@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from trackformer.errors import ConfigError
 from trackformer.models.backbone import Backbone
 from trackformer.models.heads import build_box_head, build_class_head
 from trackformer.models.mask_head import MaskHead
@@ -20,6 +21,7 @@ from trackformer.types import (
     Images,
     MaskInput,
     Memory,
+    ProposalBoxes,
 )
 
 
@@ -79,8 +81,15 @@ class Detr(nn.Module):
             else None,
         )
 
-    def object_queries(self, memory: Memory) -> DecoderQueries:
+    def object_queries(
+        self, memory: Memory, proposed: ProposalBoxes | None = None
+    ) -> DecoderQueries:
         """Learned positions without content; the references are not used by `decode`."""
+        if proposed is not None:
+            raise ConfigError(
+                "proposals: expected a model whose queries start from a place (deformable_detr or "
+                "hugging_face), got detr"
+            )
         batch_size = len(memory.tokens)
         position = self.object_query_position[None].expand(batch_size, -1, -1)
         return DecoderQueries(

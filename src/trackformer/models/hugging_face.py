@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from trackformer.boxes import inverse_sigmoid
 from trackformer.models.frozen_batch_norm import fold_batch_norms, freeze_batch_norms
 from trackformer.models.hugging_face_sampling import use_fast_sampling
+from trackformer.models.proposed_queries import cells_under, most_overlapping, with_proposed
 from trackformer.models.query_groups import hidden_queries
 from trackformer.models.settings import HuggingFaceSettings
 from trackformer.models.torchvision_import import ensure_torchvision
@@ -27,6 +28,7 @@ from trackformer.types import (
     FrameFeatures,
     Images,
     Memory,
+    ProposalBoxes,
     Proposals,
 )
 
@@ -72,8 +74,10 @@ class HuggingFaceDetector(nn.Module):
             valid_ratios=ratios[:, None].expand(-1, len(levels), -1),
         )
 
-    def object_queries(self, memory: Memory) -> DecoderQueries:
-        """The N encoder cells that look most like an object (query selection)."""
+    def object_queries(
+        self, memory: Memory, proposed: ProposalBoxes | None = None
+    ) -> DecoderQueries:
+        """The encoder cells that look most like an object (query selection)."""
         network = self.network
         anchors, is_valid = network.generate_anchors(
             memory.level_shapes, device=memory.tokens.device, dtype=memory.tokens.dtype
@@ -84,14 +88,14 @@ class HuggingFaceDetector(nn.Module):
         rows = scores.topk(min(self.num_queries, scores.shape[1]), dim=1).indices[..., None]
         chosen = selected.gather(1, rows.expand(-1, -1, selected.shape[-1]))
         # Boxes of the chosen cells only: their head costs as much as a decoder layer.
-        anchors = anchors.expand(len(rows), -1, -1).gather(1, rows.expand(-1, -1, 4))
-        box_logits = network.enc_bbox_head(chosen) + anchors
+        anchors = anchors.expand(len(rows), -1, -1)
+        box_logits = network.enc_bbox_head(chosen) + anchors.gather(1, rows.expand(-1, -1, 4))
         boxes = box_logits.sigmoid() / _canvas_ratio(memory)
         if network.config.learn_initial_query:
             content = network.weight_embedding.weight[: rows.shape[1]].expand(len(rows), -1, -1)
         else:
             content = chosen.detach()
-        return DecoderQueries(
+        queries = DecoderQueries(
             content=content,
             position=torch.zeros_like(content),  # computed from the reference box in the decoder
             reference=boxes.detach(),
@@ -100,6 +104,15 @@ class HuggingFaceDetector(nn.Module):
                 class_logits.gather(1, rows.expand(-1, -1, class_logits.shape[-1])), boxes
             ),
         )
+        if proposed is None:
+            return queries
+        if network.config.learn_initial_query:
+            # Learned by rank, not by place: the first are those of the surest objects.
+            ranks = torch.arange(proposed.boxes.shape[1], device=content.device) % content.shape[1]
+            asked = content[:, ranks]
+        else:
+            asked = self._contents_at(memory, proposed.boxes, selected, anchors)
+        return with_proposed(queries, proposed, asked, torch.zeros_like(asked))
 
     def decode(self, memory: Memory, queries: DecoderQueries) -> DecoderOutput:
         """Transformers' own decoder over any number of queries."""
@@ -121,6 +134,28 @@ class HuggingFaceDetector(nn.Module):
             boxes=boxes,
             embeddings=answer.last_hidden_state,
         )
+
+    @torch.no_grad()
+    def _contents_at(
+        self,
+        memory: Memory,
+        boxes: Float[Tensor, "B P 4"],
+        selected: Float[Tensor, "B S C"],
+        anchors: Float[Tensor, "B S 4"],
+    ) -> Float[Tensor, "B P C"]:
+        """What query selection would have taken for an object in each box.
+
+        Of the cells under the box's centre, one a level, the one whose own box is most like it.
+        """
+        network = self.network
+        cells = cells_under(boxes, memory)
+        rows = cells.flatten(1)[..., None]
+        under = selected.gather(1, rows.expand(-1, -1, selected.shape[-1]))
+        box_logits = network.enc_bbox_head(under) + anchors.gather(1, rows.expand(-1, -1, 4))
+        own = (box_logits.sigmoid() / _canvas_ratio(memory)).view(*cells.shape, 4)
+        best = most_overlapping(own, boxes)[..., None, None]
+        under = under.view(*cells.shape, -1)
+        return under.gather(2, best.expand(-1, -1, 1, under.shape[-1]))[:, :, 0]
 
     def _encoder_maps(self, pixels: Float[Tensor, "B 3 H W"]) -> list[Tensor]:
         network = self.network

@@ -97,6 +97,7 @@ class ProposalQueries(nn.Module):
 
     def __init__(self, embedding_size: int, num_queries: int) -> None:
         super().__init__()
+        self.embedding_size = embedding_size
         self.num_queries = num_queries
         self.token_projection = nn.Linear(embedding_size, embedding_size)
         self.token_norm = nn.LayerNorm(embedding_size)
@@ -117,9 +118,7 @@ class ProposalQueries(nn.Module):
         best = class_logits[..., 0].topk(num_queries, dim=1).indices
         # detach: the first stage learns from its own loss only.
         reference = unbounded_boxes.gather(1, best[..., None].expand(-1, -1, 4)).detach().sigmoid()
-        features = sine_features(reference * (2 * math.pi), memory.tokens.shape[-1] // 2)
-        queries = self.query_norm(self.query_projection(features.flatten(2)))
-        position, content = queries.chunk(2, dim=-1)
+        content, position = self.asked_at(reference)
         return DecoderQueries(
             content=content,
             position=position,
@@ -127,6 +126,15 @@ class ProposalQueries(nn.Module):
             is_padding=torch.zeros_like(best, dtype=torch.bool),
             proposals=Proposals(class_logits, unbounded_boxes.sigmoid(), class_agnostic=True),
         )
+
+    def asked_at(
+        self, boxes: Float[Tensor, "B Q 4"]
+    ) -> tuple[Float[Tensor, "B Q C"], Float[Tensor, "B Q C"]]:
+        """Content and position of queries for `boxes`: of nothing but the boxes."""
+        features = sine_features(boxes * (2 * math.pi), self.embedding_size // 2).flatten(2)
+        queries = self.query_norm(self.query_projection(features))
+        position, content = queries.chunk(2, dim=-1)
+        return content, position
 
 
 def proposal_anchors(memory: Memory) -> tuple[Float[Tensor, "B S 4"], Bool[Tensor, "B S"]]:

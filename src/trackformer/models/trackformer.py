@@ -20,6 +20,7 @@ from trackformer.types import (
     Images,
     Memory,
     ModelOutput,
+    ProposalBoxes,
     TrackQueries,
 )
 
@@ -50,6 +51,7 @@ class TrackFormer(nn.Module):
         images: Images,
         track_queries: TrackQueries | None = None,
         previous: ModelOutput | FrameFeatures | None = None,
+        proposed: ProposalBoxes | None = None,
     ) -> ModelOutput:
         """Detect, and track if there are track queries.
 
@@ -59,12 +61,17 @@ class TrackFormer(nn.Module):
             previous: Output for the previous frames, or its `memory.frame`, which is all that is
                 used of it. For models that look at two frames; others ignore it. Without it, the
                 frames stand in for the previous ones.
+            proposed: Where another detector sees objects. Each box is one more object query, the
+                last ones of them; the model decides whether there is something.
 
         Returns:
             Predictions of every decoder layer for Q = T + N queries.
+
+        Raises:
+            ConfigError: There are proposals, but the model's queries do not start from a place.
         """
         frame = previous.memory.frame if isinstance(previous, ModelOutput) else previous
-        return self.decode(self.encode(images, frame), track_queries)
+        return self.decode(self.encode(images, frame), track_queries, proposed)
 
     @property
     def embedding_size(self) -> int:
@@ -75,14 +82,23 @@ class TrackFormer(nn.Module):
         """The part of `forward` that does not depend on tracks."""
         return self._as_detector.encode(images, previous)
 
-    def decode(self, memory: Memory, track_queries: TrackQueries | None = None) -> ModelOutput:
+    def decode(
+        self,
+        memory: Memory,
+        track_queries: TrackQueries | None = None,
+        proposed: ProposalBoxes | None = None,
+    ) -> ModelOutput:
         """The part of `forward` that does; `memory` may be used again with other track queries."""
-        queries = self._queries(memory, track_queries)
+        queries = self._queries(memory, track_queries, proposed)
         answer = self._as_detector.decode(memory, queries)
         return self._output(memory, queries, answer, _count(track_queries))
 
     def decode_beside(
-        self, memory: Memory, track_queries: TrackQueries | None, others: DecoderQueries
+        self,
+        memory: Memory,
+        track_queries: TrackQueries | None,
+        others: DecoderQueries,
+        proposed: ProposalBoxes | None = None,
     ) -> tuple[ModelOutput, DecoderOutput]:
         """`decode`, and the answers to other queries, which those asked do not see.
 
@@ -90,8 +106,9 @@ class TrackFormer(nn.Module):
             memory: Of the images.
             track_queries: As in `decode`.
             others: E queries with groups; `as_content` makes contents of embeddings.
+            proposed: As in `decode`.
         """
-        queries = self._queries(memory, track_queries)
+        queries = self._queries(memory, track_queries, proposed)
         answer = self._as_detector.decode(memory, followed_by(queries, others))
         asked, beside = (
             DecoderOutput(
@@ -144,9 +161,13 @@ class TrackFormer(nn.Module):
         logits = self.masks_of(output.memory, output.embeddings, torch.ones_like(output.is_padding))
         return replace(output, masks=logits.view(*output.is_padding.shape, *logits.shape[1:]))
 
-    def _queries(self, memory: Memory, tracks: TrackQueries | None) -> DecoderQueries:
-        """Track queries in front of the object queries."""
-        objects = self._as_detector.object_queries(memory)
+    def _queries(
+        self, memory: Memory, tracks: TrackQueries | None, proposed: ProposalBoxes | None
+    ) -> DecoderQueries:
+        """Track queries in front of the object queries, of which the proposals are the last."""
+        if proposed is not None and proposed.boxes.shape[1] == 0:
+            proposed = None
+        objects = self._as_detector.object_queries(memory, proposed)
         if tracks is None or _count(tracks) == 0:
             return objects
         content = self.as_content(tracks.embeddings.to(objects.content.dtype))

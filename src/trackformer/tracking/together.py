@@ -61,6 +61,8 @@ def answers_apart(output: ModelOutput, tracks: Sequence[Tracks]) -> list[Predict
         device = whole.scores.device
         own = torch.arange(len(each.ids), device=device)
         objects = torch.arange(output.num_track_queries, num_queries, device=device)
+        # Proposals are the last of them, and ragged.
+        objects = objects[~output.is_padding[image, output.num_track_queries :]]
         rows = torch.cat([own, objects])
         answers.append(
             Predictions(

@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import supervision
 import torch
 from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor
@@ -18,6 +19,7 @@ from trackformer.models.trackformer import TrackFormer
 from trackformer.preprocessing import input_size, normalise, resize
 from trackformer.tracking.lifecycle import advance
 from trackformer.tracking.masks import track_masks
+from trackformer.tracking.proposals import places_in, propose_together
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
 from trackformer.tracking.together import answers_apart, ask_together, in_slots
 from trackformer.tracking.tracks import Tracks, no_tracks
@@ -28,6 +30,7 @@ from trackformer.types import (
     Memory,
     ModelOutput,
     Predictions,
+    ProposalBoxes,
     TrackedObjects,
     predictions_of,
 )
@@ -71,7 +74,10 @@ class Tracker:
         return self._last_frames[0] if is_full else None
 
     def update(
-        self, frame: FrameLike | PreparedFrame, public_xyxy: Float[np.ndarray, "P 4"] | None = None
+        self,
+        frame: FrameLike | PreparedFrame,
+        public_xyxy: Float[np.ndarray, "P 4"] | None = None,
+        proposals: supervision.Detections | None = None,
     ) -> TrackedObjects:
         """Take the next frame.
 
@@ -80,18 +86,26 @@ class Tracker:
                 what `prepare_frame` made of it.
             public_xyxy: Detections, in pixels of the frame, without which no track may begin
                 (`TrackerSettings.public_rule`); None: every track may.
+            proposals: Where another detector sees objects, in pixels of the frame. The model is
+                asked about these places, too, and decides what is there (`docs/proposals.md`).
 
         Returns:
             The objects seen in this frame, in pixels of it.
 
         Raises:
-            DataError: `frame` is not an HWC uint8 RGB image.
+            DataError: `frame` is not an HWC uint8 RGB image, or a proposal is not finite.
+            ConfigError: There are proposals, but the model's queries do not start from a place.
         """
         prepared = prepare_frame(self._model, frame)
         with torch.inference_mode():
             slots = in_slots(len(self.tracks.ids), self._slots_of)
             queries = ask_together([self.tracks], [self.settings], slots)
-            output = self._model(prepared.images, queries, previous=self.previous_frame)
+            output = self._model(
+                prepared.images,
+                queries,
+                previous=self.previous_frame,
+                proposed=self._proposed(proposals, prepared.image_size),
+            )
             (answer,) = answers_apart(output, [self.tracks])
             return self.take(answer, output.memory, prepared, public_xyxy)
 
@@ -128,6 +142,13 @@ class Tracker:
         """Forget all tracks and begin a new stream; ids start at 1 again."""
         self.tracks = self._no_tracks()
         self._last_frames.clear()
+
+    def _proposed(
+        self, proposals: supervision.Detections | None, image_size: tuple[int, int]
+    ) -> ProposalBoxes | None:
+        if proposals is None:
+            return None
+        return propose_together([places_in(proposals, image_size)], self._device, self._slots_of)
 
     def _on_device(self, boxes_xyxy: Float[np.ndarray, "P 4"]) -> Float[Tensor, "P 4"]:
         return torch.from_numpy(boxes_xyxy).to(self._device, torch.float32)

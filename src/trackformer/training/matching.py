@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -12,6 +13,9 @@ from torch import Tensor
 from trackformer.boxes import cxcywh_to_xyxy, pairwise_giou, pairwise_iou, sanitise, share_inside
 from trackformer.training.settings import MatchingSettings
 from trackformer.types import NO_OBJECT, PADDING, ModelOutput, Target
+
+UNDEFINED_COST: Final = 1e6
+"""Of rows that are no queries, and of those that a diverging network answers with NaN."""
 
 
 def match(
@@ -45,6 +49,7 @@ def match(
             settings,
             may_share=settings.coopetition and layer < len(output.boxes) - 1,
             has_no_object_class=output.has_no_object_class,
+            is_padding=output.is_padding,
         )
         for layer in range(len(output.boxes))
     ]
@@ -61,6 +66,7 @@ def match_layer(  # noqa: PLR0913 - one layer's predictions, the targets, and ho
     *,
     may_share: bool,
     has_no_object_class: bool,
+    is_padding: Bool[Tensor, "B Q"] | None = None,
 ) -> Int[Tensor, "B Q"]:
     """`match` for the predictions of one layer; `may_share`: carried targets are open, too."""
     num_tracks = carried.shape[1]
@@ -85,11 +91,15 @@ def match_layer(  # noqa: PLR0913 - one layer's predictions, the targets, and ho
                 settings,
                 has_no_object_class=has_no_object_class,
             )
+            if is_padding is not None:
+                cost = cost.masked_fill(is_padding[image, num_tracks:, None], UNDEFINED_COST)
             queries, columns = linear_sum_assignment(cost.cpu().numpy())
             assigned[torch.as_tensor(queries, device=predicted.device)] = open_rows[
                 torch.as_tensor(columns, device=predicted.device)
             ]
             assigned[(assigned == NO_OBJECT) & _is_excused(predicted, target, settings)] = PADDING
+            if is_padding is not None:
+                assigned[is_padding[image, num_tracks:]] = PADDING
             rows.append(torch.cat([carried[image], assigned]))
     return torch.stack(rows)
 
@@ -119,7 +129,9 @@ def matching_cost(
     giou = pairwise_giou(cxcywh_to_xyxy(boxes), cxcywh_to_xyxy(target.boxes.to(boxes.dtype)))
     cost = settings.class_cost * class_cost + settings.l1_cost * l1_cost - settings.giou_cost * giou
     # A diverging network gives NaN logits; a large finite cost keeps the assignment defined.
-    return torch.nan_to_num(cost, nan=1e6, posinf=1e6, neginf=-1e6)
+    return torch.nan_to_num(
+        cost, nan=UNDEFINED_COST, posinf=UNDEFINED_COST, neginf=-UNDEFINED_COST
+    )
 
 
 def _is_excused(

@@ -8,7 +8,14 @@ import torch
 from torch import nn
 
 from trackformer.models.detector import Detector
-from trackformer.types import DecoderOutput, DecoderQueries, FrameFeatures, Images, Memory
+from trackformer.types import (
+    DecoderOutput,
+    DecoderQueries,
+    FrameFeatures,
+    Images,
+    Memory,
+    ProposalBoxes,
+)
 
 
 class LowPrecisionDetector(nn.Module):
@@ -29,10 +36,12 @@ class LowPrecisionDetector(nn.Module):
         with self._autocast(images.pixels.device):
             return self._detector.encode(images, previous)
 
-    def object_queries(self, memory: Memory) -> DecoderQueries:
+    def object_queries(
+        self, memory: Memory, proposed: ProposalBoxes | None = None
+    ) -> DecoderQueries:
         """The detector's queries."""
         with self._autocast(memory.tokens.device):
-            return self._detector.object_queries(memory)
+            return self._detector.object_queries(memory, proposed)
 
     def decode(self, memory: Memory, queries: DecoderQueries) -> DecoderOutput:
         """Answers in float32."""
