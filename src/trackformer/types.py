@@ -1,8 +1,9 @@
 """Which records travel between the parts, with the shape, unit and range of every field.
 
 Axis letters: B images in a batch, T track queries, N object queries, Q = T + N (track queries
-first), P proposals of another detector (the last of the object queries), G ground-truth objects, C embedding channels, D decoder layers, K class logits, L feature
-levels, S tokens over all levels, H W rows and columns.
+first), P proposals of another detector (the last of the object queries), G ground-truth objects,
+C embedding channels, D decoder layers, K class logits, L feature levels, S tokens over all levels,
+H W rows and columns.
 
 Inside the model boxes are relative ``cxcywh`` in [0, 1] of the image without its padding; in
 public results they are pixel ``xyxy``.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import supervision
@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from trackformer.boxes import to_relative_cxcywh
+from trackformer.boxes import cxcywh_to_xyxy, pairwise_iou, to_relative_cxcywh
 from trackformer.data.mot import read_mot_results
 from trackformer.errors import DataError
 from trackformer.tracking.together import in_slots
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from trackformer.video.frames import Frame
 
 
+@runtime_checkable
 class ProposalSource(Protocol):
     """Another detector, or what it once answered."""
 
@@ -92,23 +93,40 @@ def places_in(
     return to_relative_cxcywh(inside[has_area], image_size)
 
 
+def untracked(
+    places: Float[Tensor, "P 4"], tracked: Float[Tensor, "T 4"], max_iou: float | None
+) -> Float[Tensor, "_ 4"]:
+    """The proposals where no track is asked already: two queries at a place may become two tracks.
+
+    Args:
+        places: Relative cxcywh, as `tracked`.
+        tracked: The reference boxes of the track queries.
+        max_iou: Most overlap of a proposal with a track; None: all proposals stay.
+    """
+    if max_iou is None:
+        return places
+    overlap = pairwise_iou(cxcywh_to_xyxy(places), cxcywh_to_xyxy(tracked.to(places.device)))
+    return places[~(overlap > max_iou).any(1)]
+
+
 def propose_together(
-    places: Sequence[Float[Tensor, "_ 4"]], device: torch.device, slots_of: int = 1
+    places: Sequence[Float[Tensor, "_ 4"] | None], device: torch.device, slots_of: int = 1
 ) -> ProposalBoxes | None:
     """The proposals of B images as one batch; None where no image has any.
 
     Args:
-        places: Relative cxcywh, of each image.
+        places: Relative cxcywh, of each image; None: it has none.
         device: Where they are wanted.
         slots_of: Their number is padded to a multiple of this.
     """
-    slots = in_slots(max(len(boxes) for boxes in places), slots_of)
+    known = {image: boxes for image, boxes in enumerate(places) if boxes is not None}
+    slots = in_slots(max((len(boxes) for boxes in known.values()), default=0), slots_of)
     if slots == 0:
         return None
     # A box in the middle: padding must be harmless, not absent, to every layer.
     boxes = torch.full((len(places), slots, 4), 0.5)
     is_padding = torch.ones((len(places), slots), dtype=torch.bool)
-    for image, own in enumerate(places):
+    for image, own in known.items():
         boxes[image, : len(own)] = own
         is_padding[image, : len(own)] = False
     return ProposalBoxes(boxes.to(device), is_padding.to(device))

@@ -16,6 +16,7 @@ from trackformer.models.trackformer import TrackFormer
 from trackformer.tracking.output_files import OutputFiles, check_output, output_files
 from trackformer.tracking.outputs import open_outputs
 from trackformer.tracking.progress import progress_bar
+from trackformer.tracking.proposals import ProposalSource
 from trackformer.tracking.public_detections import PublicDetections
 from trackformer.tracking.reading import Reading
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
@@ -49,6 +50,7 @@ def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a
     settings: TrackerSettings | None = None,
     *,
     public_detections: PublicDetections | None = None,
+    proposals: ProposalSource | None = None,
     write_video: bool = True,
     overwrite: bool = False,
 ) -> VideoRun:
@@ -65,6 +67,7 @@ def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a
         output: A folder; made if it does not exist.
         settings: Thresholds; by default those stored with the model's weights.
         public_detections: Only objects that these show begin tracks; None: every object may.
+        proposals: Another detector, about whose boxes the model is asked, too.
         write_video: Also draw the tracks into a video.
         overwrite: Replace results that are in the folder already.
 
@@ -83,7 +86,9 @@ def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a
             frames,
             files,
             lambda frame, prepared: tracker.update(
-                prepared, _public_boxes(public_detections, frame, tracker.settings)
+                prepared,
+                _public_boxes(public_detections, frame, tracker.settings),
+                None if proposals is None else proposals.in_frame(frame),
             ),
             as_published=tracker.settings.compatibility == "reference",
         )

@@ -42,6 +42,8 @@ class TrackerSettings(Settings):
     """New detections up to this many pixels away also bring lost tracks back; null: off."""
     public_rule: Literal["center_distance", "min_iou"] = "center_distance"
     """How a birth must meet a public detection, where given: center_distance or min_iou (0.5)."""
+    proposal_iou: Score | None = 0.5
+    """Proposals overlapping a track's reference box more than this are not asked; null: all are."""
     clip_boxes: bool = False
     """Cut boxes at the borders of the frame: true or false."""
     previous_frame_distance: PositiveInt = 1

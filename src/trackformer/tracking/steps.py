@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from trackformer.models.trackformer import TrackFormer
+from trackformer.tracking.proposals import propose_together, untracked
 from trackformer.tracking.together import answers_apart, ask_together, in_slots
 from trackformer.tracking.tracker import PreparedFrame, Tracker
 from trackformer.types import FrameFeatures, Images, MaskInput, Memory, TrackedObjects
@@ -18,6 +21,7 @@ def update_together(
     trackers: Sequence[Tracker],
     frames: Sequence[PreparedFrame],
     slots_of: int = 1,
+    places: Sequence[Float[Tensor, "_ 4"] | None] | None = None,
 ) -> list[TrackedObjects]:
     """What `Tracker.update` of each tracker would answer, within rounding.
 
@@ -26,13 +30,17 @@ def update_together(
         trackers: Each of another stream.
         frames: The next frame of each. Those of equal size share a pass; nothing is padded but
             the track queries, whose padding no other query sees.
-        slots_of: Track queries are padded to a multiple of this (`Tracker`).
+        slots_of: Track queries and proposals are padded to a multiple of this (`Tracker`).
+        places: The proposals of each (`places_in`); None: there are none.
     """
+    places = [None] * len(frames) if places is None else places
     answers: dict[int, TrackedObjects] = {}
     for rows in _groups(trackers, frames):
         own = [trackers[row] for row in rows]
         with torch.inference_mode():
-            found = _one_pass(model, own, [frames[row] for row in rows], slots_of)
+            found = _one_pass(
+                model, own, [frames[row] for row in rows], slots_of, [places[row] for row in rows]
+            )
         answers |= dict(zip(rows, found, strict=True))
     return [answers[row] for row in range(len(trackers))]
 
@@ -48,14 +56,26 @@ def _groups(trackers: Sequence[Tracker], frames: Sequence[PreparedFrame]) -> lis
 
 
 def _one_pass(
-    model: TrackFormer, trackers: list[Tracker], frames: list[PreparedFrame], slots_of: int
+    model: TrackFormer,
+    trackers: list[Tracker],
+    frames: list[PreparedFrame],
+    slots_of: int,
+    places: list[Float[Tensor, "_ 4"] | None],
 ) -> list[TrackedObjects]:
     tracks = [tracker.tracks for tracker in trackers]
     slots = in_slots(max(len(each.ids) for each in tracks), slots_of)
+    queries = ask_together(tracks, [tracker.settings for tracker in trackers], slots)
+    new = [
+        None
+        if own is None
+        else untracked(own, boxes[: len(each.ids)], tracker.settings.proposal_iou)
+        for own, boxes, each, tracker in zip(places, queries.boxes, tracks, trackers, strict=True)
+    ]
     output = model(
         _images_together([frame.images for frame in frames]),
-        ask_together(tracks, [tracker.settings for tracker in trackers], slots),
+        queries,
         previous=_features_together([tracker.previous_frame for tracker in trackers]),
+        proposed=propose_together(new, next(model.parameters()).device, slots_of),
     )
     answers = answers_apart(output, tracks)
     return [

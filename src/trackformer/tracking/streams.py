@@ -7,11 +7,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
-from trackformer.errors import DataError
+from jaxtyping import Float
+from torch import Tensor
+
+from trackformer.errors import DataError, TrackFormerError
 from trackformer.models.trackformer import TrackFormer
 from trackformer.tracking.output_files import OutputFiles, check_output, output_files
 from trackformer.tracking.outputs import ResultsWriter, open_outputs
 from trackformer.tracking.progress import progress_bar
+from trackformer.tracking.proposals import ProposalSource, places_in
 from trackformer.tracking.reading import Reading
 from trackformer.tracking.run import Source, VideoRun, opened
 from trackformer.tracking.settings import TrackerSettings
@@ -21,12 +25,13 @@ from trackformer.types import TrackedObjects
 from trackformer.video.frames import Frame
 
 
-def track_streams(
+def track_streams(  # noqa: PLR0913 - each is a choice of its own, and most have a default
     model: TrackFormer,
     sources: Sequence[Source],
     output: Path | str,
     settings: TrackerSettings | None = None,
     *,
+    proposals: Sequence[ProposalSource | None] | None = None,
     write_video: bool = True,
     overwrite: bool = False,
 ) -> tuple[VideoRun, ...]:
@@ -42,6 +47,7 @@ def track_streams(
         sources: What `track_video` takes, each.
         output: A folder; each stream's files are in a folder of it (`stream_folders`).
         settings: Thresholds; by default those stored with the model's weights.
+        proposals: For each source another detector, about whose boxes the model is asked, too.
         write_video: Also draw the tracks into videos.
         overwrite: Replace results that are there already.
 
@@ -59,8 +65,10 @@ def track_streams(
     for each in files:
         check_output(each, overwrite=overwrite)
     streams = [
-        _Stream(source, each, Tracker(model, settings))
-        for source, each in zip(sources, files, strict=True)
+        _Stream(source, each, Tracker(model, settings), proposer)
+        for source, each, proposer in zip(
+            sources, files, proposals or [None] * len(sources), strict=True
+        )
     ]
     with ExitStack() as stack, progress_bar() as progress:
         for stream in streams:
@@ -69,7 +77,10 @@ def track_streams(
         task = progress.add_task("frames of all streams", total=_total(streams))
         while waiting := [stream for stream in streams if stream.next_frame()]:
             found = update_together(
-                model, [s.tracker for s in waiting], [s.prepared for s in waiting]
+                model,
+                [stream.tracker for stream in waiting],
+                [stream.prepared for stream in waiting],
+                places=[stream.places for stream in waiting],
             )
             for stream, objects in zip(waiting, found, strict=True):
                 stream.write(objects)
@@ -106,8 +117,17 @@ def _name(source: Source) -> str:
 class _Stream:
     """One of the videos: what is open of it, and what was done so far."""
 
-    def __init__(self, source: Source, files: OutputFiles, tracker: Tracker) -> None:
+    def __init__(
+        self,
+        source: Source,
+        files: OutputFiles,
+        tracker: Tracker,
+        proposals: ProposalSource | None,
+    ) -> None:
         self.tracker = tracker
+        self.places: Float[Tensor, "P 4"] | None = None
+        """The proposals for the current frame."""
+        self._proposals = proposals
         self.resources = ExitStack()
         self._source = source
         self._files = files
@@ -157,7 +177,18 @@ class _Stream:
                 self._fail(error)
             if self._current is None:
                 self._close()
-        return self._current is not None
+        return self._current is not None and self._propose(*self._current)
+
+    def _propose(self, frame: Frame, prepared: PreparedFrame) -> bool:
+        """Ask the other detector; whether the stream goes on."""
+        if self._proposals is None:
+            return True
+        try:
+            self.places = places_in(self._proposals.in_frame(frame), prepared.image_size)
+        except TrackFormerError as error:
+            self._fail(error)
+            return False
+        return True
 
     def write(self, found: TrackedObjects) -> None:
         """Write what was found in the current frame, and let go of it."""
@@ -183,7 +214,7 @@ class _Stream:
             broken_off=self._failure or cut,
         )
 
-    def _fail(self, error: DataError) -> None:
+    def _fail(self, error: TrackFormerError) -> None:
         self._failure = str(error)
         self._close()
         if self._num_frames == 0:

@@ -19,7 +19,7 @@ from trackformer.models.trackformer import TrackFormer
 from trackformer.preprocessing import input_size, normalise, resize
 from trackformer.tracking.lifecycle import advance
 from trackformer.tracking.masks import track_masks
-from trackformer.tracking.proposals import places_in, propose_together
+from trackformer.tracking.proposals import places_in, propose_together, untracked
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
 from trackformer.tracking.together import answers_apart, ask_together, in_slots
 from trackformer.tracking.tracks import Tracks, no_tracks
@@ -32,6 +32,7 @@ from trackformer.types import (
     Predictions,
     ProposalBoxes,
     TrackedObjects,
+    TrackQueries,
     predictions_of,
 )
 
@@ -104,7 +105,7 @@ class Tracker:
                 prepared.images,
                 queries,
                 previous=self.previous_frame,
-                proposed=self._proposed(proposals, prepared.image_size),
+                proposed=self._proposed(proposals, prepared.image_size, queries),
             )
             (answer,) = answers_apart(output, [self.tracks])
             return self.take(answer, output.memory, prepared, public_xyxy)
@@ -144,11 +145,16 @@ class Tracker:
         self._last_frames.clear()
 
     def _proposed(
-        self, proposals: supervision.Detections | None, image_size: tuple[int, int]
+        self,
+        proposals: supervision.Detections | None,
+        image_size: tuple[int, int],
+        asked: TrackQueries,
     ) -> ProposalBoxes | None:
         if proposals is None:
             return None
-        return propose_together([places_in(proposals, image_size)], self._device, self._slots_of)
+        tracked = asked.boxes[0, : len(self.tracks.ids)]
+        places = untracked(places_in(proposals, image_size), tracked, self.settings.proposal_iou)
+        return propose_together([places], self._device, self._slots_of)
 
     def _on_device(self, boxes_xyxy: Float[np.ndarray, "P 4"]) -> Float[Tensor, "P 4"]:
         return torch.from_numpy(boxes_xyxy).to(self._device, torch.float32)

@@ -104,6 +104,8 @@ def build_run(settings: TrainingSettings) -> Run:
     model = _initial_model(settings).train().to(accelerator.device)
     _check_loss(model, settings)
     denoiser = _build_denoiser(model, settings)
+    if settings.proposals.rate > 0:
+        _check_places(model, "proposals")
     decay = settings.optimizer.ema_decay
     averaged = None
     if decay > 0:
@@ -116,6 +118,7 @@ def build_run(settings: TrainingSettings) -> Run:
             settings.matching,
             settings.loss,
             settings.checkpoint_frames,
+            settings.proposals,
         ),
         denoiser,
     )
@@ -162,13 +165,17 @@ def _build_denoiser(model: TrackFormer, settings: TrainingSettings) -> Denoiser 
     wanted = settings.denoising
     if wanted.object_groups == 0 and wanted.track_groups == 0:
         return None
-    if model.settings.detector.kind == "detr":
-        raise ConfigError(
-            "denoising: expected a model whose queries start from a place (deformable_detr or "
-            "hugging_face), got detr"
-        )
+    _check_places(model, "denoising")
     denoiser = Denoiser(wanted, len(settings.class_names), model.embedding_size)
     return denoiser.to(next(model.parameters()).device)
+
+
+def _check_places(model: TrackFormer, setting: str) -> None:
+    if model.settings.detector.kind == "detr":
+        raise ConfigError(
+            f"{setting}: expected a model whose queries start from a place (deformable_detr or "
+            "hugging_face), got detr"
+        )
 
 
 def _check_loss(model: TrackFormer, settings: TrainingSettings) -> None:

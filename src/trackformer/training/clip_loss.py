@@ -16,6 +16,7 @@ from trackformer.training.frame_loss import ClipLossSettings, frame_loss, weight
 from trackformer.training.matching import match
 from trackformer.training.observation import ObservedFrame, Observer
 from trackformer.training.published_augmentation import GeneratorDraws, augment_as_published
+from trackformer.training.sampled_proposals import sample_proposals, sample_shown
 from trackformer.training.settings import TrackQuerySettings
 from trackformer.training.track_queries import (
     CarriedObjects,
@@ -31,6 +32,7 @@ from trackformer.types import (
     FrameFeatures,
     Images,
     ModelOutput,
+    ProposalBoxes,
     Target,
     TrackQueries,
 )
@@ -65,13 +67,14 @@ def clip_loss(  # noqa: PLR0913 - what is trained, on what, beside whom, and who
         model: In training mode.
         clip: A batch of clips.
         settings: See `ClipLossSettings`.
-        generator: Of the track-query augmentation; on the CPU.
+        generator: Of the track-query augmentation and of the proposals; on the CPU.
         mean_over_processes: Averages a count over all processes (the identity for one).
         observe: Called with every frame.
         denoiser: Adds noisy copies of objects and tracks.
     """
     batch_size = len(clip.targets[0])
     motions = _draw_motions(batch_size, settings.track_queries, generator)
+    is_shown = sample_shown(batch_size, settings.proposals, generator)
     carried: list[CarriedObjects] | None = None
     previous: FrameFeatures | None = None
     losses: list[Tensor] = []
@@ -81,13 +84,14 @@ def clip_loss(  # noqa: PLR0913 - what is trained, on what, beside whom, and who
     for frame, (images, targets) in enumerate(zip(clip.images, clip.targets, strict=True)):
         is_trained = frame >= first_trained
         queries, index = _asked(carried, targets, motions, settings.track_queries)
+        proposed = sample_proposals(targets, is_shown, settings.proposals, generator)
         # Without gradient, earlier frames are a given for this step (the paper's two frames).
         with torch.set_grad_enabled(is_trained or settings.track_queries.carry_gradient):
             copies = None
             if denoiser is not None and is_trained:
                 copies = denoiser(model, queries, index, targets, generator)
             answer = _checkpointed if settings.checkpoint_frames else _answer
-            output, beside = answer(model, images, queries, previous, copies)
+            output, beside = answer(model, images, queries, previous, copies, proposed)
         previous = _left_for_the_next(output, settings.track_queries)
         target_index = match(output, targets, index, settings.matching)
         observe(ObservedFrame(images, targets, queries, output, target_index))
@@ -132,12 +136,13 @@ def _answer(
     queries: TrackQueries | None,
     previous: FrameFeatures | None,
     copies: NoisyCopies | None,
+    proposed: ProposalBoxes | None,
 ) -> tuple[ModelOutput, DecoderOutput | None]:
     """The model's answer, and that to the noisy copies."""
     memory = model.encode(images, previous)
     if copies is None:
-        return model.decode(memory, queries), None
-    return model.decode_beside(memory, queries, copies.queries)
+        return model.decode(memory, queries, proposed), None
+    return model.decode_beside(memory, queries, copies.queries, proposed)
 
 
 def _checkpointed(
@@ -146,12 +151,13 @@ def _checkpointed(
     queries: TrackQueries | None,
     previous: FrameFeatures | None,
     copies: NoisyCopies | None,
+    proposed: ProposalBoxes | None,
 ) -> tuple[ModelOutput, DecoderOutput | None]:
     """The same; the backward pass computes it again, with the same dropout, instead of storing."""
     if not torch.is_grad_enabled():
-        return _answer(model, images, queries, previous, copies)
+        return _answer(model, images, queries, previous, copies, proposed)
     again: tuple[ModelOutput, DecoderOutput | None] = checkpoint(
-        _answer, model, images, queries, previous, copies, use_reentrant=False
+        _answer, model, images, queries, previous, copies, proposed, use_reentrant=False
     )
     return again
 

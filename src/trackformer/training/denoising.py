@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from trackformer.boxes import sanitise
 from trackformer.models.trackformer import TrackFormer
+from trackformer.training.box_noise import shaken
 from trackformer.training.losses import SetLosses, padded_targets, set_prediction_loss
 from trackformer.training.settings import DenoisingSettings, LossSettings
 from trackformer.types import PADDING, DecoderOutput, DecoderQueries, Target, TrackQueries
@@ -101,7 +101,7 @@ class Denoiser(nn.Module):
         noisy = embeddings + self.settings.embedding_noise * size * noise
         return _Part(
             model.as_content(noisy),
-            self._shaken(tracks.boxes.repeat(1, num_groups, 1), generator),
+            shaken(tracks.boxes.repeat(1, num_groups, 1), self.settings.box_noise, generator),
             carried.repeat(1, num_groups),
             _groups(carried, num_groups, first=1),
         )
@@ -121,20 +121,10 @@ class Denoiser(nn.Module):
         first = self.settings.track_groups + 1
         return _Part(
             class_contents(shown),
-            self._shaken(boxes.repeat(1, num_groups, 1), generator),
+            shaken(boxes.repeat(1, num_groups, 1), self.settings.box_noise, generator),
             index,
             _groups(rows, num_groups, first),
         )
-
-    def _shaken(
-        self, boxes: Float[Tensor, "B E 4"], generator: torch.Generator
-    ) -> Float[Tensor, "B E 4"]:
-        """Centres shifted by up to half of `box_noise` times the size, sizes scaled by it."""
-        noise = 2 * torch.rand(boxes.shape, generator=generator).to(boxes) - 1
-        noise = noise * self.settings.box_noise
-        centres = boxes[..., :2] + noise[..., :2] * boxes[..., 2:] / 2
-        sizes = boxes[..., 2:] * (1 + noise[..., 2:])
-        return sanitise(torch.cat([centres, sizes], dim=-1)).clamp(max=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

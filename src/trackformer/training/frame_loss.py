@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Int
@@ -13,7 +13,12 @@ from trackformer.models.trackformer import TrackFormer
 from trackformer.training.losses import SetLosses, set_prediction_loss
 from trackformer.training.mask_losses import mask_losses
 from trackformer.training.matching import match_layer
-from trackformer.training.settings import LossSettings, MatchingSettings, TrackQuerySettings
+from trackformer.training.settings import (
+    LossSettings,
+    MatchingSettings,
+    ProposalSettings,
+    TrackQuerySettings,
+)
 from trackformer.types import ModelOutput, Proposals, Target
 
 
@@ -25,6 +30,7 @@ class ClipLossSettings:
     matching: MatchingSettings
     loss: LossSettings
     checkpoint_frames: bool = False
+    proposals: ProposalSettings = field(default_factory=ProposalSettings)
 
 
 def frame_loss(

@@ -129,9 +129,7 @@ def matching_cost(
     giou = pairwise_giou(cxcywh_to_xyxy(boxes), cxcywh_to_xyxy(target.boxes.to(boxes.dtype)))
     cost = settings.class_cost * class_cost + settings.l1_cost * l1_cost - settings.giou_cost * giou
     # A diverging network gives NaN logits; a large finite cost keeps the assignment defined.
-    return torch.nan_to_num(
-        cost, nan=UNDEFINED_COST, posinf=UNDEFINED_COST, neginf=-UNDEFINED_COST
-    )
+    return torch.nan_to_num(cost, nan=UNDEFINED_COST, posinf=UNDEFINED_COST, neginf=-UNDEFINED_COST)
 
 
 def _is_excused(

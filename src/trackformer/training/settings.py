@@ -115,6 +115,19 @@ class DenoisingSettings(Settings):
     """Of their loss, which is per object and group."""
 
 
+class ProposalSettings(Settings):
+    """Boxes as of another detector, made of the annotation (docs/proposals.md); off: the paper."""
+
+    rate: Rate = 0.0
+    """Share of clips whose frames are asked about proposals, too. 0: off."""
+    drop_rate: Rate = 0.2
+    """Share of objects that have no proposal."""
+    false_positive_rate: Rate = 0.2
+    """Proposals at random places, per object."""
+    box_noise: Rate = 0.2
+    """Boxes are shifted by up to half of this share of their size, and scaled by up to it."""
+
+
 class OptimizerSettings(Settings):
     """AdamW with parameter groups, warm-up, schedule, clipping and averaging."""
 
@@ -192,6 +205,7 @@ class TrainingSettings(Settings):
     matching: MatchingSettings = MatchingSettings()
     loss: LossSettings = LossSettings()
     denoising: DenoisingSettings = DenoisingSettings()
+    proposals: ProposalSettings = ProposalSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
     validation: ValidationSettings | None = None
     diagnostics: DiagnosticsSettings = DiagnosticsSettings()

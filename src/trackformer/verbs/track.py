@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,11 +14,16 @@ from trackformer.verbs.video import SOURCE_HELP, add_video_arguments, process_vi
 
 if TYPE_CHECKING:
     from trackformer.models.trackformer import TrackFormer
+    from trackformer.tracking.proposals import ProposalSource
     from trackformer.tracking.public_detections import PublicDetections
     from trackformer.tracking.run import VideoRun
     from trackformer.video.frames import FrameSource
 
 SUMMARY: Final = "Track the objects of a video, or of several at once."
+OWN_FILES: Final = ""
+OWN_FILE: Final = "det/det.txt"
+PROPOSAL_SCORE: Final = 0.3
+"""A detector's doubtful boxes would mostly name what the model's own queries see, too."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +47,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="det.txt",
         help="MOTChallenge detections of the video: tracks begin only where they show an object",
     )
+    parser.add_argument(
+        "--proposals",
+        nargs="?",
+        const=OWN_FILES,
+        metavar="FILE",
+        help="another detector, whose boxes the model is asked about, too: MOTChallenge detections "
+        "of the video, or a detector of MMDetection as FILE.onnx (docs/proposals.md); without a "
+        f"file, each MOTChallenge sequence's own {OWN_FILE}",
+    )
+    parser.add_argument(
+        "--proposal-score",
+        type=float,
+        metavar="SCORE",
+        help=f"lowest score of a proposal that is asked about (default: {PROPOSAL_SCORE})",
+    )
     add_settings_flags(
         parser,
         "trackformer.tracking.settings",
@@ -59,6 +80,7 @@ def run(options: argparse.Namespace) -> int:
     if len(options.sources) > 1:
         return _run_streams(options, changes)
     public_detections = _public_detections(options)
+    (proposals,) = _proposals(options)
 
     def work(model: TrackFormer, source: FrameSource) -> VideoRun:
         from trackformer.tracking.run import track_video
@@ -69,6 +91,7 @@ def run(options: argparse.Namespace) -> int:
             options.output,
             settings_from(TrackerSettings, model.settings.tracker | changes, "tracker settings"),
             public_detections=public_detections,
+            proposals=proposals,
             write_video=not options.no_video,
             overwrite=options.overwrite,
         )
@@ -88,12 +111,14 @@ def _run_streams(options: argparse.Namespace, changes: dict[str, Any]) -> int:
             f"--public-detections: expected one SOURCE, got {len(options.sources)}; "
             "track the videos one by one"
         )
+    proposals = _proposals(options)
     model = load(options)
     runs = track_streams(
         model,
         options.sources,
         options.output,
         settings_from(TrackerSettings, model.settings.tracker | changes, "tracker settings"),
+        proposals=proposals,
         write_video=not options.no_video,
         overwrite=options.overwrite,
     )
@@ -117,3 +142,28 @@ def _public_detections(options: argparse.Namespace) -> PublicDetections | None:
     from trackformer.tracking.public_detections import read_public_detections
 
     return read_public_detections(options.public_detections)
+
+
+def _proposals(options: argparse.Namespace) -> Sequence[ProposalSource | None]:
+    """Another detector for each source, or what it answered, read before anything slower starts."""
+    from trackformer.errors import ConfigError
+
+    given, sources = options.proposals, options.sources
+    if given is None:
+        if options.proposal_score is not None:
+            raise ConfigError("--proposal-score: only with --proposals")
+        return [None] * len(sources)
+    from trackformer.tracking.onnx_proposals import OnnxProposals
+    from trackformer.tracking.proposals import read_proposals
+
+    score = PROPOSAL_SCORE if options.proposal_score is None else options.proposal_score
+    if given == OWN_FILES:
+        return [read_proposals(Path(source, OWN_FILE), score) for source in sources]
+    if Path(given).suffix.lower() == ".onnx":
+        return [OnnxProposals(Path(given), score)] * len(sources)
+    if len(sources) > 1:
+        raise ConfigError(
+            f"--proposals: expected one SOURCE for one file of detections, got {len(sources)}; "
+            f"without a file, each sequence's own {OWN_FILE} is read"
+        )
+    return [read_proposals(Path(given), score)]

@@ -1,0 +1,121 @@
+"""A detector in an ONNX file as a source of proposals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import cv2
+import numpy as np
+import supervision
+import torch
+from jaxtyping import Float, UInt8
+
+from trackformer.errors import CheckpointError, ConfigError
+from trackformer.input_settings import InputSettings
+from trackformer.preprocessing import input_size, normalise
+
+if TYPE_CHECKING:
+    from trackformer.video.frames import Frame
+
+AREA: Final = 384 * 640
+"""Pixels of the input where the file leaves its size open."""
+STRIDE: Final = 32
+PADDING_GREY: Final = 114
+"""What these detectors were trained to see beside the picture."""
+INPUT: Final = InputSettings(
+    area=AREA,
+    multiple_of=STRIDE,
+    # RTMDet's, in its order: blue, green, red.
+    mean=(103.53 / 255, 116.28 / 255, 123.675 / 255),
+    std=(57.375 / 255, 57.12 / 255, 58.395 / 255),
+)
+EXPECTED: Final = (
+    "expected one input of images (batch, 3, height, width) and the outputs dets (batch, N, 5) and "
+    "labels (batch, N), as MMDeploy exports detectors"
+)
+
+
+class OnnxProposals:
+    """What a detector of MMDetection, exported by MMDeploy, sees; RTMDet for example.
+
+    Its input is BGR, normalised as RTMDet's; its outputs are `dets`, boxes (left, top, right,
+    bottom in pixels of the input) with a score, and `labels`. It runs on the processor.
+
+    Args:
+        path: The ONNX file.
+        min_score: Lowest score of a proposal.
+
+    Raises:
+        ConfigError: onnxruntime, the extra `proposals`, is not installed.
+        CheckpointError: The file cannot be read, or has other inputs or outputs.
+    """
+
+    def __init__(self, path: Path, min_score: float) -> None:
+        self._path = path
+        self._min_score = min_score
+        self._session = _open(path)
+        inputs = self._session.get_inputs()
+        outputs = {each.name for each in self._session.get_outputs()}
+        if len(inputs) != 1 or len(inputs[0].shape) != 4 or not {"dets", "labels"} <= outputs:
+            got = ", ".join(f"{each.name} {each.shape}" for each in inputs)
+            raise CheckpointError(
+                f"{path}: {EXPECTED}, got {got} and the outputs {', '.join(sorted(outputs))}"
+            )
+        self._input_name: str = inputs[0].name
+        sides = tuple(inputs[0].shape[2:])
+        self._fixed_size = sides if all(isinstance(side, int) for side in sides) else None
+
+    def in_frame(self, frame: Frame) -> supervision.Detections:
+        """The detector's answer for a frame, in its pixels."""
+        picture, scale = self._picture(frame.pixels)
+        pixels = normalise(picture[..., ::-1], INPUT)[None].numpy()
+        found, labels = self._session.run(
+            ["dets", "labels"], {self._input_name: np.ascontiguousarray(pixels)}
+        )
+        if found.ndim != 3 or found.shape[2] != 5 or labels.shape != found.shape[:2]:
+            raise CheckpointError(f"{self._path}: {EXPECTED}, got {found.shape} and {labels.shape}")
+        # Rows that NMS left empty have a score of 0 or a label of -1.
+        is_sure = (found[0, :, 4] >= self._min_score) & (labels[0] >= 0)
+        return supervision.Detections(
+            xyxy=found[0, is_sure, :4] / scale,
+            confidence=found[0, is_sure, 4],
+            class_id=labels[0, is_sure].astype(np.int64),
+        )
+
+    def _picture(
+        self, pixels: UInt8[np.ndarray, "H W 3"]
+    ) -> tuple[UInt8[np.ndarray, "_ _ 3"], Float[np.ndarray, " 4"]]:
+        """The frame at the input's size, and how much larger (x, y, x, y) it is there."""
+        size = (pixels.shape[0], pixels.shape[1])
+        height, width = input_size(size, INPUT) if self._fixed_size is None else self._fixed_size
+        # The proportions stay; the rest of the input, at the right and bottom, is grey.
+        scale = min(height / size[0], width / size[1])
+        shown = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
+        picture = np.full((height, width, 3), PADDING_GREY, dtype=np.uint8)
+        # Interpolated as in their training, not averaged.
+        picture[: shown[0], : shown[1]] = cv2.resize(pixels, shown[::-1])
+        ratio = np.array([shown[1] / size[1], shown[0] / size[0]], dtype=np.float32)
+        return picture, np.tile(ratio, 2)
+
+
+# Any: onnxruntime, which publishes no type information, is imported only where it is asked for.
+def _open(path: Path) -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ConfigError(
+            f"{path}: needs onnxruntime: pip install 'trackformer[proposals]'"
+        ) from error
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such file")
+    options = onnxruntime.SessionOptions()
+    # As many threads as the model itself takes.
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        # onnxruntime's own exceptions have no common base but Exception.
+        reason = " ".join(str(error).split())
+        raise CheckpointError(f"{path}: expected an ONNX model: {reason}") from error
