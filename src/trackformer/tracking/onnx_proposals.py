@@ -11,7 +11,7 @@ import supervision
 import torch
 from jaxtyping import Float, UInt8
 
-from trackformer.errors import CheckpointError, ConfigError
+from trackformer.errors import CheckpointError, ConfigError, DataError
 from trackformer.input_settings import InputSettings
 from trackformer.preprocessing import input_size, normalise
 
@@ -67,7 +67,12 @@ class OnnxProposals:
         self._fixed_size = sides if all(isinstance(side, int) for side in sides) else None
 
     def in_frame(self, frame: Frame) -> supervision.Detections:
-        """The detector's answer for a frame, in its pixels."""
+        """The detector's answer for a frame, in its pixels.
+
+        Raises:
+            CheckpointError: The answer has another shape.
+            DataError: It is not finite.
+        """
         picture, scale = self._picture(frame.pixels)
         pixels = normalise(picture[..., ::-1], INPUT)[None].numpy()
         found, labels = self._session.run(
@@ -75,6 +80,10 @@ class OnnxProposals:
         )
         if found.ndim != 3 or found.shape[2] != 5 or labels.shape != found.shape[:2]:
             raise CheckpointError(f"{self._path}: {EXPECTED}, got {found.shape} and {labels.shape}")
+        if not np.isfinite(found).all():
+            raise DataError(
+                f"{self._path}: expected finite boxes, got others in frame {frame.frame_index + 1}"
+            )
         # Rows that NMS left empty have a score of 0 or a label of -1.
         is_sure = (found[0, :, 4] >= self._min_score) & (labels[0] >= 0)
         return supervision.Detections(
