@@ -23,7 +23,7 @@ SUMMARY: Final = "Track the objects of a video, or of several at once."
 OWN_FILES: Final = ""
 OWN_FILE: Final = "det/det.txt"
 PROPOSAL_SCORE: Final = 0.3
-"""A detector's doubtful boxes would mostly name what the model's own queries see, too."""
+"""Below it, detectors mostly see what is not there."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
