@@ -25,7 +25,7 @@ from trackformer.models.heads import MLP, build_box_head, build_class_head, shif
 from trackformer.models.mask_head import MaskHead
 from trackformer.models.padding import valid_ratios
 from trackformer.models.position_encoding import build_position_encoding
-from trackformer.models.proposed_queries import asked_like_nearest, with_proposed
+from trackformer.models.proposed_queries import with_places
 from trackformer.models.query_source import BoxPosition, ProposalQueries, build_query_source
 from trackformer.models.settings import DeformableDetrSettings
 from trackformer.types import (
@@ -133,17 +133,12 @@ class DeformableDetr(nn.Module):
         self, memory: Memory, proposed: ProposalBoxes | None = None
     ) -> DecoderQueries:
         """Learned queries with reference points, or the best proposals with reference boxes."""
-        queries: DecoderQueries
-        source = self.query_source
-        if not isinstance(source, ProposalQueries):
-            queries = source(memory)
-            return queries if proposed is None else asked_like_nearest(queries, proposed)
-        own = levels_of(memory, self._current_levels())
-        queries = source(own, self.class_heads[-1], self.box_heads[-1])
-        if proposed is not None:
-            boxes = proposed.boxes.to(queries.reference.dtype)
-            queries = with_proposed(queries, proposed, *source.asked_at(boxes))
-        return queries
+        if isinstance(self.query_source, ProposalQueries):
+            own = levels_of(memory, self._current_levels())
+            queries = self.query_source(own, self.class_heads[-1], self.box_heads[-1])
+        else:
+            queries = self.query_source(memory)
+        return with_places(queries, proposed, self.query_source)
 
     def decode(self, memory: Memory, queries: DecoderQueries) -> DecoderOutput:
         """Answer the queries; with refinement each layer starts from the boxes of the one before.

@@ -3,13 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from trackformer.boxes import cxcywh_to_xyxy, paired_iou
 from trackformer.types import DecoderQueries, Memory, ProposalBoxes
+
+
+@runtime_checkable
+class MadeOfBoxes(Protocol):
+    """A source of queries that are made of nothing but their boxes."""
+
+    def asked_at(
+        self, boxes: Float[Tensor, "B Q 4"]
+    ) -> tuple[Float[Tensor, "B Q C"], Float[Tensor, "B Q C"]]:
+        """Content and position."""
+        ...
+
+
+def with_places(
+    queries: DecoderQueries, proposed: ProposalBoxes | None, source: nn.Module
+) -> DecoderQueries:
+    """The queries of a source, and behind them those that it would have at the proposed boxes."""
+    if proposed is None:
+        return queries
+    if isinstance(source, MadeOfBoxes):
+        boxes = proposed.boxes.to(queries.reference.dtype)
+        return with_proposed(queries, proposed, *source.asked_at(boxes))
+    return asked_like_nearest(queries, proposed)
 
 
 def with_proposed(
