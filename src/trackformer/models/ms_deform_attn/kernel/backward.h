@@ -3,49 +3,58 @@
 
 #include "samples.h"
 
+#include <string.h>
+
 namespace {
 
-// Adds a sample's share of the gradient to the four rows around it, and to `dots` their products
-// with the gradient.
-template <int N, typename T>
-INLINE void spread(const T *grad_output, const T *row, T *grad_row, int64_t right, int64_t below,
-                   const T *corners, typename VectorOf<T>::Type *dots) {
-    typedef typename VectorOf<T>::Type Vector;
-    const int64_t places[4] = {0, right, below, below + right};
+// What a head's samples read and where their gradient goes; the two lie alike.
+template <typename T> struct HeadPair {
+    HeadRows<T> value, grad;
+};
+
+// Adds a sample's share of the gradient to the `N` vectors of the four rows around it, and to
+// `dots` their products with the gradient.
+template <int N, int BYTES, typename T>
+INLINE void spread(const T *grad_output, const T *row, T *grad_row, const int64_t *places,
+                   const T *corners, T *dots) {
+    typedef typename VectorOf<T, BYTES>::Type Vector;
+    typedef typename VectorOf<T, HALF_VECTOR_BYTES>::Type Half;
+    Vector out[N];
+    for (int n = 0; n < N; n++) out[n] = ((const Vector *)grad_output)[n];
     for (int corner = 0; corner < 4; corner++) {
         const Vector *seen = (const Vector *)(row + places[corner]);
         Vector *grad = (Vector *)(grad_row + places[corner]);
-        for (int n = 0; n < N; n++) {
-            Vector out = ((const Vector *)grad_output)[n];
-            dots[corner] += seen[n] * out;
-            grad[n] += corners[corner] * out;
-        }
+        Vector sum = seen[0] * out[0];
+        for (int n = 1; n < N; n++) sum += seen[n] * out[n];
+        for (int n = 0; n < N; n++) grad[n] += corners[corner] * out[n];
+        Half half = ((const Half *)&sum)[0];
+        if (BYTES > HALF_VECTOR_BYTES) half += ((const Half *)&sum)[1];
+        for (int lane = 0; lane < VectorOf<T, HALF_VECTOR_BYTES>::SIZE; lane++)
+            dots[corner] += half[lane];
     }
 }
 
 template <typename T>
-INLINE void backward_sample(const Call &call, const Levels<T> &levels, const Samples<T> &samples,
-                            int i, T *dots) {
-    typedef typename VectorOf<T>::Type Vector;
-    const int size = VectorOf<T>::SIZE;
-    int64_t channels = call.channels, channel = 0;
-    const T *grad_output = (const T *)call.grad_output + samples.item * channels;
-    const T *row = samples.value + samples.cell[i] * (call.heads * channels);
-    T *grad_row = (T *)call.grad_value + (row - (const T *)call.value);
-    int64_t right = levels.right[i], below = levels.below[i];
+INLINE void backward_sample(const HeadPair<T> &head, const Levels<T> &levels,
+                            const Samples<T> &samples, int i, int64_t channels,
+                            const T *grad_output, T *dots) {
+    const int size = VectorOf<T>::SIZE, half = VectorOf<T, HALF_VECTOR_BYTES>::SIZE;
+    const T *row = head.value.rows + samples.cell[i] * head.value.stride;
+    T *grad_row = head.grad.rows + samples.cell[i] * head.grad.stride;
+    int64_t right = levels.right[i], below = levels.below[i], channel = 0;
+    const int64_t places[4] = {0, right, below, below + right};
     const T corners[4] = {samples.corners[0][i], samples.corners[1][i], samples.corners[2][i],
                           samples.corners[3][i]};
-    Vector sums[4] = {Vector{}, Vector{}, Vector{}, Vector{}};
+    for (int corner = 0; corner < 4; corner++) dots[corner] = 0;
     for (; channel + 4 * size <= channels; channel += 4 * size)
-        spread<4>(grad_output + channel, row + channel, grad_row + channel, right, below, corners, sums);
-    for (; channel + size <= channels; channel += size)
-        spread<1>(grad_output + channel, row + channel, grad_row + channel, right, below, corners, sums);
-    for (int corner = 0; corner < 4; corner++) {
-        T sum = 0;
-        for (int lane = 0; lane < size; lane++) sum += sums[corner][lane];
-        dots[corner] = sum;
-    }
-    const int64_t places[4] = {0, right, below, below + right};
+        spread<4, VECTOR_BYTES>(grad_output + channel, row + channel, grad_row + channel, places,
+                                corners, dots);
+    for (; channel + 2 * size <= channels; channel += 2 * size)
+        spread<2, VECTOR_BYTES>(grad_output + channel, row + channel, grad_row + channel, places,
+                                corners, dots);
+    for (; channel + half <= channels; channel += half)
+        spread<1, HALF_VECTOR_BYTES>(grad_output + channel, row + channel, grad_row + channel,
+                                     places, corners, dots);
     for (; channel < channels; channel++) {
         for (int corner = 0; corner < 4; corner++) {
             dots[corner] += row[places[corner] + channel] * grad_output[channel];
@@ -55,18 +64,17 @@ INLINE void backward_sample(const Call &call, const Levels<T> &levels, const Sam
 }
 
 template <typename T>
-INLINE void backward_piece(const Call &call, const Levels<T> &levels, const Samples<T> &samples,
-                           const Samples<T> &next) {
+INLINE void backward_piece(const Call &call, const HeadPair<T> &head, const Levels<T> &levels,
+                           const Samples<T> &samples, const Samples<T> &next) {
     T dots[PIECE][4];
-    int64_t stride = call.heads * call.channels;
     int64_t sample = samples.item * call.levels * call.points + samples.first;
     T *grad_weights = (T *)call.grad_weights + sample;
     T *grad_locations = (T *)call.grad_locations + 2 * sample;
-    const T *next_grad = (const T *)call.grad_value + (next.value - (const T *)call.value);
+    const T *grad_output = (const T *)call.grad_output + samples.item * call.channels;
     for (int i = 0; i < samples.count; i++) {
-        prefetch<false>(next.value, levels, next, i, stride, call.channels);
-        prefetch<true>(next_grad, levels, next, i, stride, call.channels);
-        backward_sample(call, levels, samples, i, dots[i]);
+        prefetch<false>(head.value, levels, samples, next, i, call.channels);
+        prefetch<true>(head.grad, levels, samples, next, i, call.channels);
+        backward_sample(head, levels, samples, i, call.channels, grad_output, dots[i]);
     }
     for (int i = 0; i < samples.count; i++) {
         T left = samples.left[i], right = samples.right[i];
@@ -83,20 +91,21 @@ INLINE void backward_piece(const Call &call, const Levels<T> &levels, const Samp
     }
 }
 
-// All queries' samples of one image and head on some levels. Nobody else writes to those rows of
-// `grad_value`: no atomics, and the same sum whatever the number of threads.
+// All queries from `item` on, every `heads`th item; samples from `first` to `last`, some at a time.
 template <typename T>
-INLINE void backward_head(const Call &call, int64_t image, int64_t head, int first, int count) {
-    Levels<T> levels;
-    Samples<T> samples[2];
-    read_levels(call, first, count, levels);
-    int64_t item = image * call.queries * call.heads + head;
-    prepare<true>(call, levels, item, first, count, samples[0]);
-    for (int64_t query = 0; query < call.queries; query++, item += call.heads) {
-        int64_t next = query + 1 < call.queries ? query + 1 : query;
-        prepare<true>(call, levels, item + (next - query) * call.heads, first, count,
-                      samples[next & 1]);
-        backward_piece(call, levels, samples[query & 1], samples[next & 1]);
+INLINE void backward_head(const Call &call, const HeadPair<T> &head, int64_t item, int first,
+                          int last) {
+    for (; first < last; first += PIECE) {
+        int count = last - first < PIECE ? last - first : PIECE;
+        Levels<T> levels;
+        Samples<T> samples[2];
+        read_levels(call, head.value, first, count, levels);
+        prepare<true>(call, levels, item, first, count, samples[0]);
+        for (int64_t query = 0; query < call.queries; query++) {
+            int64_t next = query + 1 < call.queries ? query + 1 : query;
+            prepare<true>(call, levels, item + next * call.heads, first, count, samples[next & 1]);
+            backward_piece(call, head, levels, samples[query & 1], samples[next & 1]);
+        }
     }
 }
 
@@ -107,17 +116,39 @@ INLINE int64_t shares_of_levels(const Call &call) {
     return shares < 1 ? 1 : shares < call.levels ? shares : call.levels;
 }
 
+INLINE int64_t tokens_before(const Call &call, int64_t level) {
+    int64_t tokens = 0;
+    for (int64_t each = 0; each < level; each++)
+        tokens += call.level_shapes[2 * each] * call.level_shapes[2 * each + 1];
+    return tokens;
+}
+
+// All queries' samples of one image and head on the levels from `first` to `last`. Nobody else
+// writes to those rows of `grad_value`: no atomics, and the same sum whatever the number of threads.
+template <typename T>
+INLINE void backward_share(const Call &call, int64_t image, int64_t head, int first, int last) {
+    int64_t start = tokens_before(call, first), tokens = tokens_before(call, last) - start;
+    int64_t points = call.points, item = image * call.queries * call.heads + head;
+    HeadPair<T> rows = {rows_in<T>(call.value, call, image, head, start),
+                        rows_in<T>(call.grad_value, call, image, head, start)};
+    T *room = room_for_copies<T>(2 * tokens, call.channels, call.queries * (last - first) * points * 8);
+    if (!room) return backward_head(call, rows, item, first * points, last * points);
+    int64_t size = tokens * call.channels;
+    HeadPair<T> copies = {{room, call.channels, start}, {room + size, call.channels, start}};
+    copy_rows(rows.value, copies.value, tokens, call.channels);
+    memset(copies.grad.rows, 0, size * sizeof(T));
+    backward_head(call, copies, item, first * points, last * points);
+    copy_rows(copies.grad, rows.grad, tokens, call.channels);
+    free(room);
+}
+
 // Shares (image, head, group of levels) from `begin` to `end`.
 template <typename T> INLINE void backward_shares(const Call &call, int64_t begin, int64_t end) {
     int64_t groups = shares_of_levels(call);
     for (int64_t share = begin; share < end; share++) {
         int64_t group = share % groups, head = share / groups;
-        int first = group * call.levels / groups * call.points;
-        int last = (group + 1) * call.levels / groups * call.points;
-        for (; first < last; first += PIECE) {
-            int count = last - first < PIECE ? last - first : PIECE;
-            backward_head<T>(call, head / call.heads, head % call.heads, first, count);
-        }
+        backward_share<T>(call, head / call.heads, head % call.heads, group * call.levels / groups,
+                          (group + 1) * call.levels / groups);
     }
 }
 

@@ -5,19 +5,19 @@
 
 namespace {
 
-// `N` vectors of channels at a time stay in registers over all samples.
-template <int N, typename T>
-INLINE void sum_up(const Levels<T> &levels, const Samples<T> &samples, const Samples<T> &next,
-                   int64_t channel, int64_t channels, int64_t stride, T *output) {
-    typedef typename VectorOf<T>::Type Vector;
+// Sums of `N` vectors of channels stay in registers over all samples.
+template <int N, int BYTES, typename T>
+INLINE void sum_up(const HeadRows<T> &value, const Levels<T> &levels, const Samples<T> &samples,
+                   const Samples<T> &next, int64_t channel, int64_t channels, T *output) {
+    typedef typename VectorOf<T, BYTES>::Type Vector;
     Vector sums[N];
     for (int n = 0; n < N; n++) {
         if (samples.first == 0) sums[n] = Vector{};
         else sums[n] = ((const Vector *)(output + channel))[n];
     }
     for (int i = 0; i < samples.count; i++) {
-        if (channel == 0) prefetch<false>(next.value, levels, next, i, stride, channels);
-        const T *row = samples.value + samples.cell[i] * stride + channel;
+        if (channel == 0) prefetch<false>(value, levels, samples, next, i, channels);
+        const T *row = value.rows + samples.cell[i] * value.stride + channel;
         const Vector *upper_left = (const Vector *)row;
         const Vector *upper_right = (const Vector *)(row + levels.right[i]);
         const Vector *lower_left = (const Vector *)(row + levels.below[i]);
@@ -31,11 +31,11 @@ INLINE void sum_up(const Levels<T> &levels, const Samples<T> &samples, const Sam
 }
 
 template <typename T>
-INLINE void sum_up_one(const Levels<T> &levels, const Samples<T> &samples, int64_t channel,
-                       int64_t stride, T *output) {
+INLINE void sum_up_one(const HeadRows<T> &value, const Levels<T> &levels, const Samples<T> &samples,
+                       int64_t channel, T *output) {
     T sum = samples.first == 0 ? 0 : output[channel];
     for (int i = 0; i < samples.count; i++) {
-        const T *row = samples.value + samples.cell[i] * stride + channel;
+        const T *row = value.rows + samples.cell[i] * value.stride + channel;
         const T *below = row + levels.below[i];
         int64_t right = levels.right[i];
         T upper = samples.left[i] * row[0] + samples.right[i] * row[right];
@@ -46,35 +46,57 @@ INLINE void sum_up_one(const Levels<T> &levels, const Samples<T> &samples, int64
 }
 
 template <typename T>
-INLINE void forward_piece(const Call &call, const Levels<T> &levels, const Samples<T> &samples,
-                          const Samples<T> &next) {
-    const int size = VectorOf<T>::SIZE;
-    int64_t channels = call.channels, stride = call.heads * channels, channel = 0;
-    T *output = (T *)call.output + samples.item * channels;
+INLINE void forward_piece(const HeadRows<T> &value, const Levels<T> &levels,
+                          const Samples<T> &samples, const Samples<T> &next, int64_t channels,
+                          T *output) {
+    const int size = VectorOf<T>::SIZE, half = VectorOf<T, HALF_VECTOR_BYTES>::SIZE;
+    int64_t channel = 0;
     for (; channel + 4 * size <= channels; channel += 4 * size)
-        sum_up<4>(levels, samples, next, channel, channels, stride, output);
+        sum_up<4, VECTOR_BYTES>(value, levels, samples, next, channel, channels, output);
     for (; channel + 2 * size <= channels; channel += 2 * size)
-        sum_up<2>(levels, samples, next, channel, channels, stride, output);
-    for (; channel + size <= channels; channel += size)
-        sum_up<1>(levels, samples, next, channel, channels, stride, output);
-    for (; channel < channels; channel++) sum_up_one(levels, samples, channel, stride, output);
+        sum_up<2, VECTOR_BYTES>(value, levels, samples, next, channel, channels, output);
+    for (; channel + half <= channels; channel += half)
+        sum_up<1, HALF_VECTOR_BYTES>(value, levels, samples, next, channel, channels, output);
+    for (; channel < channels; channel++) sum_up_one(value, levels, samples, channel, output);
 }
 
-// Items (image, query, head) from `begin` to `end`, some samples of each at a time.
-template <typename T> INLINE void forward_items(const Call &call, int64_t begin, int64_t end) {
+// Queries of one image and head from `item` on, every `heads`th item; some samples at a time.
+template <typename T>
+INLINE void forward_head(const Call &call, const HeadRows<T> &value, int64_t item, int64_t queries) {
     int num_samples = call.levels * call.points;
     for (int first = 0; first < num_samples; first += PIECE) {
         int count = num_samples - first < PIECE ? num_samples - first : PIECE;
         Levels<T> levels;
         Samples<T> samples[2];
-        read_levels(call, first, count, levels);
-        prepare<false>(call, levels, begin, first, count, samples[begin & 1]);
-        for (int64_t item = begin; item < end; item++) {
-            int64_t next = item + 1 < end ? item + 1 : item;
-            prepare<false>(call, levels, next, first, count, samples[next & 1]);
-            forward_piece(call, levels, samples[item & 1], samples[next & 1]);
+        read_levels(call, value, first, count, levels);
+        prepare<false>(call, levels, item, first, count, samples[0]);
+        for (int64_t query = 0; query < queries; query++) {
+            int64_t next = query + 1 < queries ? query + 1 : query;
+            prepare<false>(call, levels, item + next * call.heads, first, count, samples[next & 1]);
+            T *output = (T *)call.output + (item + query * call.heads) * call.channels;
+            forward_piece(value, levels, samples[query & 1], samples[next & 1], call.channels, output);
         }
     }
+}
+
+// Places from `begin` to `end` in the order (image, head, query).
+template <typename T> INLINE void forward_range(const Call &call, int64_t begin, int64_t end) {
+    int64_t most = end - begin < call.queries ? end - begin : call.queries;
+    T *room = room_for_copies<T>(call.tokens, call.channels, most * call.levels * call.points * 4);
+    while (begin < end) {
+        int64_t query = begin % call.queries, head = begin / call.queries % call.heads;
+        int64_t image = begin / (call.queries * call.heads);
+        int64_t queries = end - begin < call.queries - query ? end - begin : call.queries - query;
+        HeadRows<T> value = rows_in<T>(call.value, call, image, head, 0);
+        if (room) {
+            HeadRows<T> copy = {room, call.channels, 0};
+            copy_rows(value, copy, call.tokens, call.channels);
+            value = copy;
+        }
+        forward_head(call, value, (image * call.queries + query) * call.heads + head, queries);
+        begin += queries;
+    }
+    free(room);
 }
 
 } // namespace

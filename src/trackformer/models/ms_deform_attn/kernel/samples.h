@@ -1,21 +1,21 @@
 // Where a query's samples lie: the four cells around each, their weights and slopes.
 #pragma once
 
-#include "call.h"
-
-#define INLINE inline __attribute__((always_inline))
+#include "head_rows.h"
 
 namespace {
 
 const int PIECE = 32; // samples prepared at a time
 const int VECTOR_BYTES = 32;
-const int CACHE_LINE = 64;
-const int64_t AHEAD = 8; // items between reading locations and fetching them
+const int HALF_VECTOR_BYTES = 16;
+const int64_t QUERIES_AHEAD = 4; // between fetching locations and reading them
+// Between fetching rows and reading them; more would push each other out of the cache.
+const int SAMPLES_AHEAD = 4;
 const int64_t ITEMS_AT_LEAST = 256; // worth a thread
 
-template <typename T> struct VectorOf {
-    typedef T Type __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(T)), may_alias));
-    static const int SIZE = VECTOR_BYTES / sizeof(T);
+template <typename T, int BYTES = VECTOR_BYTES> struct VectorOf {
+    typedef T Type __attribute__((vector_size(BYTES), aligned(sizeof(T)), may_alias));
+    static const int SIZE = BYTES / sizeof(T);
 };
 
 // Where `count` samples of one query and head lie: `left` .. `lower` are the bilinear weights of the
@@ -27,24 +27,24 @@ template <typename T> struct Samples {
     T left[PIECE], right[PIECE], upper[PIECE], lower[PIECE];
     T corners[4][PIECE]; // their products with the attention weight, row by row
     T d_left[PIECE], d_right[PIECE], d_upper[PIECE], d_lower[PIECE];
-    const T *value; // of the item's image and head
-    int64_t item;   // (image, query, head)
-    int first;      // which sample of the item comes first
+    int64_t item; // (image, query, head)
+    int first;    // which sample of the item comes first
 };
 
-// Of each sample: its level's sides and first token, repeated for every point.
+// Of each sample: its level's sides and first row, repeated for every point.
 template <typename T> struct Levels {
     T width[PIECE], height[PIECE], last_column[PIECE], last_row[PIECE], has_right[PIECE],
         has_below[PIECE];
     int32_t start[PIECE], columns[PIECE];
-    int64_t right[PIECE], below[PIECE]; // elements from a row of `value` to its neighbours
+    int64_t right[PIECE], below[PIECE]; // elements from a row to its neighbours
 };
 
 template <typename T>
-INLINE void read_levels(const Call &call, int first, int count, Levels<T> &levels) {
-    int32_t start = 0;
+INLINE void read_levels(const Call &call, const HeadRows<T> &value, int first, int count,
+                        Levels<T> &levels) {
+    int32_t start = -value.first_token;
     int sample = 0;
-    int64_t stride = call.heads * call.channels;
+    int64_t stride = value.stride;
     for (int64_t level = 0; level < call.levels; level++) {
         int64_t height = call.level_shapes[2 * level], width = call.level_shapes[2 * level + 1];
         for (int64_t point = 0; point < call.points; point++, sample++) {
@@ -97,15 +97,13 @@ INLINE void prepare(const Call &call, const Levels<T> &levels, int64_t item, int
                     Samples<T> &samples) {
     int64_t sample = item * call.levels * call.points + first;
     const T *locations = (const T *)call.locations + 2 * sample;
-    int64_t image = item / (call.queries * call.heads), head = item % call.heads;
-    int64_t stride = call.heads * call.channels;
+    int64_t samples_ahead = QUERIES_AHEAD * call.heads * call.levels * call.points;
     samples.count = count;
     samples.item = item;
     samples.first = first;
     samples.weights = (const T *)call.weights + sample;
-    samples.value = (const T *)call.value + image * call.tokens * stride + head * call.channels;
-    prefetch_from(locations + 2 * (AHEAD * call.levels * call.points), 2 * count);
-    prefetch_from(samples.weights + AHEAD * call.levels * call.points, count);
+    prefetch_from(locations + 2 * samples_ahead, 2 * count);
+    prefetch_from(samples.weights + samples_ahead, count);
     int32_t column[PIECE], row[PIECE];
     for (int i = 0; i < count; i++) {
         tents<slopes>(locations[2 * i] * levels.width[i] - (T)0.5, levels.last_column[i],
@@ -123,12 +121,16 @@ INLINE void prepare(const Call &call, const Levels<T> &levels, int64_t item, int
     }
 }
 
-// The four rows around sample i.
+// The four rows around a sample to come, `SAMPLES_AHEAD` after sample i.
 template <bool write, typename T>
-INLINE void prefetch(const T *table, const Levels<T> &levels, const Samples<T> &samples, int i,
-                     int64_t stride, int64_t channels) {
-    const char *row = (const char *)(table + samples.cell[i] * stride);
-    int64_t right = levels.right[i] * sizeof(T), below = levels.below[i] * sizeof(T);
+INLINE void prefetch(const HeadRows<T> &table, const Levels<T> &levels, const Samples<T> &samples,
+                     const Samples<T> &next, int i, int64_t channels) {
+    int ahead = samples.count < SAMPLES_AHEAD ? samples.count : SAMPLES_AHEAD;
+    bool is_next = i + ahead >= samples.count;
+    int sample = is_next ? i + ahead - samples.count : i + ahead;
+    int32_t cell = is_next ? next.cell[sample] : samples.cell[sample];
+    const char *row = (const char *)(table.rows + cell * table.stride);
+    int64_t right = levels.right[sample] * sizeof(T), below = levels.below[sample] * sizeof(T);
     for (int64_t byte = 0; byte < channels * (int64_t)sizeof(T); byte += CACHE_LINE) {
         __builtin_prefetch(row + byte, write, 3);
         __builtin_prefetch(row + byte + right, write, 3);
