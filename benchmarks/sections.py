@@ -69,6 +69,12 @@ def _start_up() -> Iterable[Any]:
     return start_up.measure()
 
 
+def _freed_memory() -> Iterable[Any]:
+    from benchmarks import freed_memory
+
+    return freed_memory.measure()
+
+
 def _data() -> Iterable[Any]:
     from benchmarks import data_loading
 
@@ -113,6 +119,9 @@ SECTIONS = {
     ),
     "tracker": Section("The tracker around the model", "python -m benchmarks.tracker", _tracker),
     "training": Section("A training step", "python -m benchmarks.training_step", _training),
+    "freed_memory": Section(
+        "Keeping freed memory", "python -m benchmarks.freed_memory", _freed_memory
+    ),
     "data": Section("Training data", "python -m benchmarks.data_loading", _data),
     "evaluation": Section("Scoring", "python -m benchmarks.evaluation", _evaluation),
     "gpu": Section("On a GPU", "python -m benchmarks.gpu", _gpu, _no_gpu),

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from trackformer import load_model, optimize_for_inference
-from trackformer.devices import keep_freed_memory
+from trackformer.freed_memory import keep_freed_memory
 from trackformer.models.settings import HuggingFaceSettings
 from trackformer.models.torchvision_import import ensure_torchvision
 from trackformer.models.trackformer import TrackFormer

@@ -86,13 +86,13 @@ def _measure_step(*, checkpoints: bool, size: tuple[int, int] = SIZE) -> Step:
         optimizer.step()
         return time.process_time() - start
 
-    step(_clip((64, 64)))  # the optimizer's own memory, and whatever is built at first use
+    step(noisy_clip((64, 64)))  # the optimizer's own memory, and whatever is built at first use
     before = start_of_peak()
-    seconds = step(_clip(size))
+    seconds = step(noisy_clip(size))
     return Step(seconds, peak_megabytes() - before)
 
 
-def _clip(size: tuple[int, int]) -> Clip:
+def noisy_clip(size: tuple[int, int]) -> Clip:
     """Two frames of noise with the same objects."""
     generator = torch.Generator().manual_seed(0)
     centres = 0.2 + 0.6 * torch.rand(OBJECTS, 2, generator=generator)

@@ -287,5 +287,6 @@ def test_scores_that_cannot_be_written_are_one_line(run: Run, tmp_path: Path):
 def test_info_names_versions_devices_and_models(run: Run):
     code, output, _ = run("info")
     assert code == 0
-    for name in ("trackformer", "torch", "transformers", "python", "devices", "bundled models"):
+    packages = ("trackformer", "torch", "transformers", "python")
+    for name in (*packages, "devices", "bundled models", "freed memory"):
         assert f"\n{name} " in f"\n{output}"

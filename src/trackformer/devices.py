@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
-import sys
-from typing import Final
-
 import torch
 
 from trackformer.errors import ConfigError
-
-M_TRIM_THRESHOLD: Final = -1
-M_MMAP_THRESHOLD: Final = -3
-"""Parameters of `mallopt` in glibc's malloc.h."""
-LARGEST_MMAP_THRESHOLD: Final = 32 * 2**20
-"""Bytes; glibc refuses more."""
 
 
 def available_devices() -> tuple[str, ...]:
@@ -41,17 +31,3 @@ def choose_device(name: str) -> torch.device:
             f"device {name!r}: not on this machine; available: {', '.join(available)}"
         )
     return torch.device(name)
-
-
-def keep_freed_memory() -> None:
-    """Let this process keep the memory of a frame's maps for the next frame's (Linux, CPU).
-
-    Otherwise every map is given back to the system and comes again page by page, zeroed. For
-    programs, not for libraries: the process never shrinks.
-    """
-    if not sys.platform.startswith("linux"):
-        return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:  # other C libraries have no such call
-        mallopt(M_MMAP_THRESHOLD, LARGEST_MMAP_THRESHOLD)
-        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)

@@ -27,7 +27,8 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 def load(options: argparse.Namespace) -> TrackFormer:
     """The model that was asked for, in its form for inference."""
     from trackformer.checkpoints.load import load_model
-    from trackformer.devices import choose_device, keep_freed_memory
+    from trackformer.devices import choose_device
+    from trackformer.freed_memory import keep_freed_memory
     from trackformer.models.fast.optimize import optimize_for_inference
 
     keep_freed_memory()

@@ -37,8 +37,10 @@ def run(options: argparse.Namespace) -> int:
     from trackformer.training.settings import TrainingSettings
 
     settings = read_settings(TrainingSettings, options.config, options.overrides)
+    from trackformer.freed_memory import keep_freed_memory
     from trackformer.training.build_run import leave_other_processes
 
+    keep_freed_memory()
     if options.seeds is None:
         from trackformer.training.run import train
 
