@@ -1,8 +1,11 @@
-"""Which devices torch can compute on here."""
+"""Which devices torch can compute on here, and how numbers get to one."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
+from torch import Tensor
 
 from trackformer.errors import ConfigError
 
@@ -31,3 +34,16 @@ def choose_device(name: str) -> torch.device:
             f"device {name!r}: not on this machine; available: {', '.join(available)}"
         )
     return torch.device(name)
+
+
+def constant_beside(
+    tensor: Tensor,
+    numbers: Sequence[float] | Sequence[int] | Sequence[tuple[int, int]],
+    dtype: torch.dtype,
+) -> Tensor:
+    """Numbers on the device of `tensor`, for which the host does not wait.
+
+    `Tensor.new_tensor` and `torch.tensor(..., device=...)` wait until the device has done all that
+    it was asked before.
+    """
+    return torch.tensor(numbers, dtype=dtype).to(tensor.device, non_blocking=True)

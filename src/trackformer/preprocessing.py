@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from trackformer.devices import constant_beside
 from trackformer.input_settings import InputSettings
 
 
@@ -59,8 +60,8 @@ def normalise(
         return torch.from_numpy(looked_up).permute(2, 0, 1)
     # Elsewhere bytes travel, a quarter of the floats.
     image = torch.from_numpy(np.ascontiguousarray(pixels)).to(device, non_blocking=True)
-    mean = 255 * torch.tensor(settings.mean, device=device)
-    std = 255 * torch.tensor(settings.std, device=device)
+    mean = 255 * constant_beside(image, settings.mean, torch.float32)
+    std = 255 * constant_beside(image, settings.std, torch.float32)
     return ((image.float() - mean) / std).permute(2, 0, 1)
 
 

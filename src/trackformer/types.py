@@ -41,12 +41,16 @@ class Images:
     @classmethod
     def from_list(cls, images: Sequence[Float[Tensor, "3 _ _"]], multiple_of: int = 1) -> Images:
         """Pad `images` (each 3 x height x width) to a common size, a multiple of `multiple_of`."""
-        sizes = torch.tensor([image.shape[-2:] for image in images])
-        height, width = (-(-int(side) // multiple_of) * multiple_of for side in sizes.amax(0))
+        shapes = [image.shape[-2:] for image in images]
+        height, width = (
+            -(-max(side) // multiple_of) * multiple_of for side in zip(*shapes, strict=True)
+        )
+        # Not awaited: the device may still work on the frame before.
+        sizes = torch.tensor(shapes).to(images[0].device, non_blocking=True)
         if len(images) == 1 and images[0].shape[-2:] == (height, width):
             # Nothing to pad: no copy, and the order in memory stays.
             is_padding = torch.zeros((1, height, width), dtype=torch.bool, device=images[0].device)
-            return cls(images[0][None], is_padding, sizes.to(images[0].device))
+            return cls(images[0][None], is_padding, sizes)
         pixels = images[0].new_zeros((len(images), 3, height, width))
         is_padding = torch.ones(
             (len(images), height, width), dtype=torch.bool, device=images[0].device
@@ -54,7 +58,7 @@ class Images:
         for index, image in enumerate(images):
             pixels[index, :, : image.shape[1], : image.shape[2]] = image
             is_padding[index, : image.shape[1], : image.shape[2]] = False
-        return cls(pixels, is_padding, sizes.to(images[0].device))
+        return cls(pixels, is_padding, sizes)
 
     def to(self, device: torch.device | str) -> Images:
         """The same batch on another device."""
@@ -126,6 +130,14 @@ class TrackQueries:
     """Where to look, relative cxcywh."""
     is_padding: Bool[Tensor, "B T"]
     """Rows that are not queries: batches have ragged numbers of tracks."""
+
+    def to(self, device: torch.device | str) -> TrackQueries:
+        """The same queries on another device."""
+        return TrackQueries(
+            self.embeddings.to(device, non_blocking=True),
+            self.boxes.to(device, non_blocking=True),
+            self.is_padding.to(device, non_blocking=True),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,6 +10,7 @@ from torch import tensor
 
 from tiny_models import tiny_model
 from trackformer.errors import DataError
+from trackformer.tracking.lifecycle import advance
 from trackformer.tracking.proposals import (
     FileProposals,
     places_in,
@@ -21,6 +22,8 @@ from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.steps import update_together
 from trackformer.tracking.streams import track_streams
 from trackformer.tracking.tracker import Tracker, prepare_frame
+from trackformer.tracking.tracks import no_tracks
+from trackformer.types import Predictions
 from trackformer.video.frames import Frame, FrameSource
 
 # Random models are sure of nothing: every query is a track at once.
@@ -69,11 +72,17 @@ def test_a_box_that_is_not_finite_is_refused():
 
 def test_where_a_track_is_asked_nothing_is_proposed():
     places = tensor([[0.5, 0.5, 0.2, 0.2], [0.8, 0.5, 0.2, 0.2]])
-    tracked = tensor([[0.5, 0.5, 0.2, 0.3]])  # overlaps the first by 2/3
-    assert untracked(places, tracked, 0.5).tolist() == places[1:].tolist()
-    assert untracked(places, tracked, 0.7).tolist() == places.tolist()
-    assert untracked(places, tracked, None).tolist() == places.tolist()
-    assert untracked(places, tracked[:0], 0.5).tolist() == places.tolist()
+    born = Predictions(
+        scores=torch.ones(1),
+        labels=torch.zeros(1, dtype=torch.long),
+        boxes=tensor([[0.5, 0.5, 0.2, 0.3]]),  # overlaps the first by 2/3
+        embeddings=torch.zeros(1, 4),
+    )
+    track = advance(no_tracks(4), born, EAGER)
+    for most, left in ((0.5, places[1:]), (0.7, places), (None, places)):
+        settings = EAGER.model_copy(update={"proposal_iou": most})
+        assert untracked(places, track, settings).tolist() == left.tolist()
+    assert untracked(places, no_tracks(4), EAGER).tolist() == places.tolist()
 
 
 def test_images_with_fewer_proposals_are_padded():

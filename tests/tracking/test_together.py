@@ -32,7 +32,7 @@ def image() -> Images:
 
 def test_rows_are_padded_to_the_most_tracks(model):
     states = [tracks_of(model, 3), tracks_of(model, 1), no_tracks(model.embedding_size)]
-    asked = ask_together(states, [PLAIN] * 3)
+    asked = ask_together(states, [PLAIN] * 3, "cpu")
     assert asked.is_padding.tolist() == [
         [False, False, False],
         [False, True, True],
@@ -41,7 +41,7 @@ def test_rows_are_padded_to_the_most_tracks(model):
 
 
 def test_more_slots_may_be_asked_for(model):
-    asked = ask_together([tracks_of(model, 3)], [PLAIN], slots=5)
+    asked = ask_together([tracks_of(model, 3)], [PLAIN], "cpu", slots=5)
     assert asked.is_padding.tolist() == [[False, False, False, True, True]]
 
 
@@ -49,7 +49,7 @@ def test_each_tracker_gets_what_it_gets_alone(model):
     states = [tracks_of(model, 3), tracks_of(model, 1), no_tracks(model.embedding_size)]
     with torch.inference_mode():
         batch = Images.from_list([image().pixels[0]] * 3)
-        together = model(batch, ask_together(states, [PLAIN] * 3))
+        together = model(batch, ask_together(states, [PLAIN] * 3, "cpu"))
         for state, answer in zip(states, answers_apart(together, states), strict=True):
             alone = predictions_of(model(image(), as_track_queries(state, PLAIN)))
             assert answer.boxes.shape == alone.boxes.shape

@@ -81,11 +81,12 @@ def track_encoded(
         For each of `settings` the results, frame by frame.
     """
     device = next(model.parameters()).device
-    states = [no_tracks(model.embedding_size, device) for _ in settings]
+    states = [no_tracks(model.embedding_size) for _ in settings]
     results: list[list[ResultFrame]] = [[] for _ in settings]
     for memory in video.memories:
         with torch.inference_mode():
-            output = model.decode(_repeated(memory, len(settings)), ask_together(states, settings))
+            queries = ask_together(states, settings, device)
+            output = model.decode(_repeated(memory, len(settings)), queries)
             states = [
                 advance(state, answers, own, video.image_size)
                 for state, answers, own in zip(

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from trackformer.devices import constant_beside
 from trackformer.models.ms_deform_attn.attention import ms_deform_attn
 from trackformer.models.ms_deform_attn.level_shapes import LevelShapes
 from trackformer.models.sublayers import check_heads
@@ -89,7 +90,7 @@ class DeformableAttention(nn.Module):
             # With all offsets within ±P the points fill the box.
             boxes = reference[:, :, None, :, None]
             return boxes[..., :2] + offsets / self.num_points * boxes[..., 2:] * 0.5
-        shapes = offsets.new_tensor(level_shapes)
+        shapes = constant_beside(offsets, level_shapes, offsets.dtype)
         if self.offset_normalizer == "width_height":
             shapes = shapes.flip(-1)
         # A head's samples in one row: pair by pair this takes fifteen times as long on a CPU.

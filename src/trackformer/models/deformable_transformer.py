@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from trackformer.devices import constant_beside
 from trackformer.models.deformable_attention import DeformableAttention
 from trackformer.models.ms_deform_attn.level_shapes import LevelShapes
 from trackformer.models.query_groups import hidden_queries
@@ -158,7 +159,8 @@ def cell_centres(
         columns = torch.arange(width, device=valid_ratios.device) + 0.5
         y, x = torch.meshgrid(rows, columns, indexing="ij")
         cells = torch.stack([x, y], dim=-1).flatten(0, 1)
-        valid_sizes = valid_ratios[:, level] * valid_ratios.new_tensor([width, height])
+        sides = constant_beside(valid_ratios, (width, height), valid_ratios.dtype)
+        valid_sizes = valid_ratios[:, level] * sides
         centres.append(cells / valid_sizes[:, None])
     return torch.cat(centres, dim=1)
 

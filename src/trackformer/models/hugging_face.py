@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from trackformer.boxes import inverse_sigmoid
+from trackformer.devices import constant_beside
 from trackformer.models.frozen_batch_norm import fold_batch_norms, freeze_batch_norms
 from trackformer.models.hugging_face_sampling import use_fast_sampling
 from trackformer.models.proposed_queries import cells_under, most_overlapping, with_proposed
@@ -64,7 +65,7 @@ class HuggingFaceDetector(nn.Module):
         levels = [
             projection(maps[min(i, len(maps) - 1)]) for i, projection in enumerate(projections)
         ]
-        canvas = images.image_sizes.new_tensor(pixels.shape[-2:])
+        canvas = constant_beside(pixels, pixels.shape[-2:], images.image_sizes.dtype)
         ratios = (images.image_sizes / canvas).flip(-1)
         level_shapes = tuple((level.shape[-2], level.shape[-1]) for level in levels)
         return Memory(
@@ -117,7 +118,7 @@ class HuggingFaceDetector(nn.Module):
     def decode(self, memory: Memory, queries: DecoderQueries) -> DecoderOutput:
         """Transformers' own decoder over any number of queries."""
         ratio = _canvas_ratio(memory)
-        shapes = torch.tensor(memory.level_shapes, device=memory.tokens.device)
+        shapes = constant_beside(memory.tokens, memory.level_shapes, torch.long)
         starts = torch.cat([shapes.new_zeros(1), shapes.prod(1).cumsum(0)[:-1]])
         answer = self.network.decoder(
             inputs_embeds=queries.content,
@@ -225,11 +226,11 @@ def _padding_of_cells(
 
 def _attention_mask(queries: DecoderQueries) -> Tensor | None:
     """Additive self-attention mask (B 1 Q Q) that hides padded rows from all others."""
-    # Only a single stream is worth the look: reading a value waits for the device, and batches of
-    # several almost always have padded rows.
+    # Only a single stream is worth the look: batches of several almost always have padded rows. A
+    # GPU would have to be waited for, and a compiled graph cannot look at all.
     is_hidden = hidden_queries(queries)
-    # A compiled graph cannot look at all.
-    may_look = queries.is_padding.shape[0] == 1 and not torch.compiler.is_compiling()
+    is_on_cpu = queries.is_padding.device.type == "cpu" and not torch.compiler.is_compiling()
+    may_look = is_on_cpu and queries.is_padding.shape[0] == 1
     if may_look and is_hidden is None and not queries.is_padding.any():
         return None
     rows = queries.is_padding.to(queries.content.dtype) * HIDDEN

@@ -24,7 +24,7 @@ def track_masks(
         images: What the network saw of it.
         frame_size: (height, width) of the frame, and of the masks.
     """
-    seen = tracks.embeddings[tracks.frames_missed == 0]
+    seen = tracks.embeddings[tracks.frames_missed == 0].to(memory.tokens, non_blocking=True)
     return disjoint_masks_at(_probabilities(model, memory, seen, images), frame_size).cpu()
 
 
@@ -32,7 +32,7 @@ def _probabilities(
     model: TrackFormer, memory: Memory, embeddings: Float[Tensor, "N C"], images: Images
 ) -> Float[Tensor, "N H W"]:
     everyone = torch.ones((1, len(embeddings)), dtype=torch.bool, device=embeddings.device)
-    logits = model.masks_of(memory, embeddings[None].to(memory.tokens.dtype), everyone)
+    logits = model.masks_of(memory, embeddings[None], everyone)
     padded_size = (images.pixels.shape[-2], images.pixels.shape[-1])
     height, width = images.image_sizes[0].tolist()
     return mask_probabilities(logits, padded_size, (height, width))

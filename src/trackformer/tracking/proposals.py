@@ -20,7 +20,9 @@ from torch import Tensor
 from trackformer.boxes import cxcywh_to_xyxy, pairwise_iou, to_relative_cxcywh
 from trackformer.data.mot import read_mot_results
 from trackformer.errors import DataError
+from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.together import in_slots
+from trackformer.tracking.tracks import Tracks, as_track_queries
 from trackformer.types import ProposalBoxes
 
 if TYPE_CHECKING:
@@ -94,19 +96,20 @@ def places_in(
 
 
 def untracked(
-    places: Float[Tensor, "P 4"], tracked: Float[Tensor, "T 4"], max_iou: float | None
+    places: Float[Tensor, "P 4"], tracks: Tracks, settings: TrackerSettings
 ) -> Float[Tensor, "_ 4"]:
     """The proposals where no track is asked already: two queries at a place may become two tracks.
 
     Args:
-        places: Relative cxcywh, as `tracked`.
-        tracked: The reference boxes of the track queries.
-        max_iou: Most overlap of a proposal with a track; None: all proposals stay.
+        places: Relative cxcywh.
+        tracks: Asked in the same frame.
+        settings: How their reference boxes move on, and how much a proposal may overlap one.
     """
-    if max_iou is None:
+    if settings.proposal_iou is None:
         return places
-    overlap = pairwise_iou(cxcywh_to_xyxy(places), cxcywh_to_xyxy(tracked.to(places.device)))
-    return places[~(overlap > max_iou).any(1)]
+    asked = as_track_queries(tracks, settings).boxes[0]
+    overlap = pairwise_iou(cxcywh_to_xyxy(places), cxcywh_to_xyxy(asked))
+    return places[~(overlap > settings.proposal_iou).any(1)]
 
 
 def propose_together(

@@ -64,18 +64,21 @@ def _one_pass(
 ) -> list[TrackedObjects]:
     tracks = [tracker.tracks for tracker in trackers]
     slots = in_slots(max(len(each.ids) for each in tracks), slots_of)
-    queries = ask_together(tracks, [tracker.settings for tracker in trackers], slots)
+    device = frames[0].images.pixels.device
     new = [
-        None
-        if own is None
-        else untracked(own, boxes[: len(each.ids)], tracker.settings.proposal_iou)
-        for own, boxes, each, tracker in zip(places, queries.boxes, tracks, trackers, strict=True)
+        None if own is None else untracked(own, tracker.tracks, tracker.settings)
+        for own, tracker in zip(places, trackers, strict=True)
     ]
     output = model(
         _images_together([frame.images for frame in frames]),
-        queries,
+        ask_together(
+            tracks,
+            [tracker.settings for tracker in trackers],
+            device,
+            slots,
+        ),
         previous=_features_together([tracker.previous_frame for tracker in trackers]),
-        proposed=propose_together(new, next(model.parameters()).device, slots_of),
+        proposed=propose_together(new, device, slots_of),
     )
     answers = answers_apart(output, tracks)
     return [

@@ -5,24 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
 
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.tracks import Tracks, as_track_queries
-from trackformer.types import ModelOutput, Predictions, TrackQueries, predictions_of
+from trackformer.types import ModelOutput, Predictions, TrackQueries
 
 
 def ask_together(
-    tracks: Sequence[Tracks], settings: Sequence[TrackerSettings], slots: int | None = None
+    tracks: Sequence[Tracks],
+    settings: Sequence[TrackerSettings],
+    device: torch.device | str,
+    slots: int | None = None,
 ) -> TrackQueries:
     """The track queries of B trackers as one batch.
 
     Args:
-        tracks: The state of each tracker.
+        tracks: The state of each tracker, on the processor.
         settings: Of each tracker: how its reference boxes move on.
+        device: The model's; nothing waits for it.
         slots: Rows per tracker, at least the most tracks that one has; None: exactly these.
     """
     asked = [as_track_queries(each, own) for each, own in zip(tracks, settings, strict=True)]
-    return padded_together(asked, slots)
+    return padded_together(asked, slots).to(device)
 
 
 def padded_together(asked: Sequence[TrackQueries], slots: int | None = None) -> TrackQueries:
@@ -53,25 +59,38 @@ def in_slots(num_tracks: int, slots_of: int) -> int:
 
 
 def answers_apart(output: ModelOutput, tracks: Sequence[Tracks]) -> list[Predictions]:
-    """Each tracker's answers, without the padding: first its tracks, then the object queries."""
-    num_queries = output.boxes.shape[2]
+    """Each tracker's answers, without the padding: first its tracks, then the object queries.
+
+    They are on the processor, where tracks are decided on: one transfer, and the only time that a
+    frame waits for its device. Asked one by one there, each decision would wait.
+    """
+    scores, labels = output.class_scores().max(-1)
+    is_padding, *columns = on_processor(
+        output.is_padding[..., None],
+        scores[..., None],
+        labels[..., None],
+        output.boxes[-1],
+        output.embeddings,
+    )
+    objects = torch.arange(output.num_track_queries, output.boxes.shape[2])
     answers = []
     for image, each in enumerate(tracks):
-        whole = predictions_of(output, image)
-        device = whole.scores.device
-        own = torch.arange(len(each.ids), device=device)
-        objects = torch.arange(output.num_track_queries, num_queries, device=device)
         # Proposals are the last of them, and ragged.
-        objects = objects[~output.is_padding[image, output.num_track_queries :]]
-        rows = torch.cat([own, objects])
-        answers.append(
-            Predictions(
-                whole.scores[rows], whole.labels[rows], whole.boxes[rows], whole.embeddings[rows]
-            )
-        )
+        is_asked = is_padding[image, output.num_track_queries :, 0] == 0
+        rows = torch.cat([torch.arange(len(each.ids)), objects[is_asked]])
+        scores, labels, boxes, embeddings = (column[image, rows] for column in columns)
+        answers.append(Predictions(scores[:, 0], labels[:, 0].long(), boxes, embeddings))
     return answers
 
 
-def _longer(rows: torch.Tensor, length: int, value: float) -> torch.Tensor:
+def on_processor(
+    *columns: Float[Tensor, "*rows _"] | Int[Tensor, "*rows _"] | Bool[Tensor, "*rows _"],
+) -> tuple[Float[Tensor, "*rows _"], ...]:
+    """Numbers of the same rows in one transfer, as float32: whole ones are exact below 2^24."""
+    together = torch.cat([column.float() for column in columns], dim=-1).cpu()
+    return torch.split_with_sizes(together, [column.shape[-1] for column in columns], dim=-1)
+
+
+def _longer(rows: Tensor, length: int, value: float) -> Tensor:
     missing = length - rows.shape[1]
     return torch.cat([rows, rows.new_full((1, missing, rows.shape[2]), value)], dim=1)

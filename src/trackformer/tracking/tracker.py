@@ -21,7 +21,7 @@ from trackformer.tracking.lifecycle import advance
 from trackformer.tracking.masks import track_masks
 from trackformer.tracking.proposals import places_in, propose_together, untracked
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
-from trackformer.tracking.together import answers_apart, ask_together, in_slots
+from trackformer.tracking.together import answers_apart, ask_together, in_slots, on_processor
 from trackformer.tracking.tracks import Tracks, no_tracks
 from trackformer.types import (
     Detections,
@@ -32,7 +32,6 @@ from trackformer.types import (
     Predictions,
     ProposalBoxes,
     TrackedObjects,
-    TrackQueries,
     predictions_of,
 )
 
@@ -100,12 +99,11 @@ class Tracker:
         prepared = prepare_frame(self._model, frame)
         with torch.inference_mode():
             slots = in_slots(len(self.tracks.ids), self._slots_of)
-            queries = ask_together([self.tracks], [self.settings], slots)
             output = self._model(
                 prepared.images,
-                queries,
+                ask_together([self.tracks], [self.settings], self._device, slots),
                 previous=self.previous_frame,
-                proposed=self._proposed(proposals, prepared.image_size, queries),
+                proposed=self._proposed(proposals, prepared.image_size),
             )
             (answer,) = answers_apart(output, [self.tracks])
             return self.take(answer, output.memory, prepared, public_xyxy)
@@ -120,7 +118,8 @@ class Tracker:
         """The part of `update` behind the model.
 
         Args:
-            answer: Predictions for the tracks' queries, in their order, then the object queries.
+            answer: Predictions for the tracks' queries, in their order, then the object queries;
+                on the processor.
             memory: What the encoder made of this frame alone.
             frame: The frame.
             public_xyxy: As for `update`.
@@ -131,7 +130,7 @@ class Tracker:
             answer,
             self.settings,
             frame.image_size,
-            None if public_xyxy is None else self._on_device(public_xyxy),
+            None if public_xyxy is None else torch.from_numpy(public_xyxy).float(),
         )
         objects = as_objects(self.tracks, frame.image_size, self._model.settings.class_names)
         if self._model.predicts_masks:
@@ -145,23 +144,16 @@ class Tracker:
         self._last_frames.clear()
 
     def _proposed(
-        self,
-        proposals: supervision.Detections | None,
-        image_size: tuple[int, int],
-        asked: TrackQueries,
+        self, proposals: supervision.Detections | None, image_size: tuple[int, int]
     ) -> ProposalBoxes | None:
         if proposals is None:
             return None
-        tracked = asked.boxes[0, : len(self.tracks.ids)]
-        places = untracked(places_in(proposals, image_size), tracked, self.settings.proposal_iou)
+        places = untracked(places_in(proposals, image_size), self.tracks, self.settings)
         return propose_together([places], self._device, self._slots_of)
-
-    def _on_device(self, boxes_xyxy: Float[np.ndarray, "P 4"]) -> Float[Tensor, "P 4"]:
-        return torch.from_numpy(boxes_xyxy).to(self._device, torch.float32)
 
     def _no_tracks(self) -> Tracks:
         embedding_size: int = self._model.embedding_size
-        return no_tracks(embedding_size, self._device)
+        return no_tracks(embedding_size)
 
 
 def settings_for(model: TrackFormer) -> TrackerSettings:
@@ -198,16 +190,17 @@ def detections_of(
 ) -> Detections:
     """The objects of one frame, best first, in its pixels, on the CPU."""
     found = best_pairs(output) if settings.every_class else predictions_of(output)
-    boxes = to_pixels_xyxy(found.boxes, image_size)
+    scores, labels, boxes = on_processor(found.scores[:, None], found.labels[:, None], found.boxes)
+    scores, labels, boxes = scores[:, 0], labels[:, 0].long(), to_pixels_xyxy(boxes, image_size)
     is_real = torch.isfinite(boxes).all(-1) & (boxes[:, 2:] > boxes[:, :2]).all(-1)
-    rows = torch.nonzero(is_real & (found.scores > settings.min_score))[:, 0]
-    rows = rows[found.scores[rows].sort(descending=True, stable=True).indices]
+    rows = torch.nonzero(is_real & (scores > settings.min_score))[:, 0]
+    rows = rows[scores[rows].sort(descending=True, stable=True).indices]
     if settings.nms_iou is not None:
-        rows = rows[non_maximum_suppression(boxes[rows], found.scores[rows], settings.nms_iou)]
+        rows = rows[non_maximum_suppression(boxes[rows], scores[rows], settings.nms_iou)]
     return Detections(
-        boxes_xyxy=boxes[rows].cpu(),
-        scores=found.scores[rows].cpu(),
-        labels=found.labels[rows].cpu(),
+        boxes_xyxy=boxes[rows],
+        scores=scores[rows],
+        labels=labels[rows],
         frame_index=frame_index,
         class_names=class_names,
     )
@@ -262,13 +255,13 @@ def prepare(model: TrackFormer, pixels: UInt8[np.ndarray, "H W 3"], device: torc
 def as_objects(
     tracks: Tracks, image_size: tuple[int, int], class_names: tuple[str, ...]
 ) -> TrackedObjects:
-    """The tracks seen in the current frame, in its pixels, on the CPU."""
+    """The tracks seen in the current frame, in its pixels."""
     is_seen = tracks.frames_missed == 0
     return TrackedObjects(
-        track_ids=tracks.ids[is_seen].cpu(),
-        boxes_xyxy=to_pixels_xyxy(tracks.boxes[is_seen], image_size).cpu(),
-        scores=tracks.scores[is_seen].cpu(),
-        labels=tracks.labels[is_seen].cpu(),
+        track_ids=tracks.ids[is_seen],
+        boxes_xyxy=to_pixels_xyxy(tracks.boxes[is_seen], image_size),
+        scores=tracks.scores[is_seen],
+        labels=tracks.labels[is_seen],
         frame_index=tracks.frame_index,
         class_names=class_names,
     )

@@ -18,7 +18,7 @@ UNANSWERED = -1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tracks:
-    """The whole state of a tracked stream; replaced every frame, never edited."""
+    """The whole state of a tracked stream, on the processor; replaced every frame, never edited."""
 
     ids: Int[Tensor, " T"]
     """Positive, never re-used."""
@@ -42,10 +42,10 @@ class Tracks:
     """How often a lost track was found again since the stream began."""
 
 
-def no_tracks(embedding_size: int, device: torch.device | str = "cpu") -> Tracks:
+def no_tracks(embedding_size: int) -> Tracks:
     """The state before the first frame."""
-    whole = torch.zeros(0, dtype=torch.long, device=device)
-    real = torch.zeros(0, device=device)
+    whole = torch.zeros(0, dtype=torch.long)
+    real = torch.zeros(0)
     return Tracks(
         ids=whole,
         boxes=real.reshape(0, 4),

@@ -1,0 +1,64 @@
+"""How often frames make the host wait for its device, as a program of its own.
+
+It gives the process a device that is not there (`pretended_device`).
+"""
+
+import json
+import sys
+
+import numpy as np
+import torch
+
+from models.conftest import SIZES
+from trackformer.checkpoints.load import load_model
+from trackformer.models.fast.optimize import optimize_for_inference
+from trackformer.models.ms_deform_attn.choice import REFERENCE, forced_implementation
+from trackformer.models.settings import DeformableDetrSettings, DetrSettings
+from trackformer.tracking.steps import update_together
+from trackformer.tracking.tracker import ObjectDetector, Tracker, prepare_frame
+from tracking.compiled_tracking import RESTLESS, restless_model
+from tracking.pretended_device import Device, moved, register
+
+SMALL = {
+    "detr": DetrSettings(**SIZES, classification="sigmoid"),
+    "deformable_detr": DeformableDetrSettings(**SIZES),
+    "two_frames": DeformableDetrSettings(**SIZES, multi_frame="separate_encoder"),
+}
+SETTINGS = RESTLESS.model_copy(update={"reid_embedding_distance": 100.0, "birth_nms_iou": 0.9})
+"""Every decision that needs numbers is taken."""
+FRAMES = np.random.default_rng(0).integers(0, 256, (5, 32, 48, 3), dtype=np.uint8)
+
+
+def waits_of(name: str) -> dict[str, object]:
+    """The waits of each frame of a stream, of a detector's frame, and of two streams in a pass."""
+    model = load_model("nano") if name == "nano" else restless_model(SMALL[name])
+    plain = Tracker(optimize_for_inference(model), SETTINGS)
+    expected = [plain.update(frame).track_ids.tolist() for frame in FRAMES]
+    with Device() as device:
+        remote = moved(optimize_for_inference(model))
+        tracker = Tracker(remote, SETTINGS)
+        ids, tracking = [], []
+        for frame in FRAMES:
+            ids.append(tracker.update(frame).track_ids.tolist())
+            tracking.append(device.taken_waits())
+        ObjectDetector(remote).detect(FRAMES[0])
+        detecting = device.taken_waits()
+        streams = [Tracker(remote, SETTINGS), Tracker(remote, SETTINGS)]
+        for _ in range(2):
+            device.taken_waits()
+            update_together(remote, streams, [prepare_frame(remote, each) for each in FRAMES[:2]])
+        return {
+            "tracking": tracking,
+            "detecting": detecting,
+            "together": device.taken_waits(),
+            "same_ids": ids == expected,
+            "num_reidentified": tracker.tracks.num_reidentified,
+        }
+
+
+if __name__ == "__main__":
+    register()
+    # Tensors without version counters cannot be wrapped.
+    torch.inference_mode = torch.no_grad
+    with forced_implementation(REFERENCE):
+        sys.stdout.write(json.dumps(waits_of(sys.argv[1])))
