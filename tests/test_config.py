@@ -25,7 +25,12 @@ def test_the_nano_recipe_is_valid():
     assert [source.weight for source in settings.sources] == [0.75, 0.15, 0.1]
 
 
-def test_the_recipe_of_masks_is_valid():
+@pytest.mark.parametrize("recipe", sorted(NANO.parent.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_recipe_is_valid(recipe):
+    assert read_settings(TrainingSettings, recipe).sources
+
+
+def test_the_recipe_of_masks_is_one_of_masks():
     settings = read_settings(TrainingSettings, NANO.with_name("masks_small.yaml"))
     assert settings.model.detector.masks
 
