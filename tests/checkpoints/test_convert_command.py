@@ -8,12 +8,12 @@ import pytest
 from tiny_models import tiny_model
 from trackformer import cli, load_model
 from trackformer.checkpoints import convert
-from trackformer.checkpoints.model_files import save_model
+from trackformer.checkpoints.model_files import load_file, save_model
 
 
 @pytest.fixture
 def source(tmp_path):
-    save_model(tiny_model(), tmp_path / "source.safetensors")
+    save_model(tiny_model(), tmp_path / "source.safetensors", notes={"training": "{}"})
     return tmp_path / "source.safetensors"
 
 
@@ -37,7 +37,9 @@ def test_tracker_settings_come_to_stay_with_the_weights(source, tmp_path):
     assert cli.run(["convert", str(source), str(first), "--settings", str(tuned)]) == 0
     tuned.write_text("patience: 3\n", encoding="utf-8")
     assert cli.run(["convert", str(first), str(second), "--settings", str(tuned)]) == 0
-    assert load_model(second).settings.tracker == {"birth_score": 0.6, "patience": 3}
+    model, notes = load_file(second)
+    assert model.settings.tracker == {"birth_score": 0.6, "patience": 3}
+    assert notes["training"] == "{}"
 
 
 def test_a_difference_is_an_error(source, tmp_path, capsys, monkeypatch):

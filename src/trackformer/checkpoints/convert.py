@@ -15,7 +15,7 @@ from torch import Tensor
 
 from trackformer.atomic_files import refuse_existing
 from trackformer.checkpoints.load import load_model
-from trackformer.checkpoints.model_files import save_model
+from trackformer.checkpoints.model_files import read_notes, save_model
 from trackformer.errors import ConfigError
 from trackformer.models.trackformer import TrackFormer
 from trackformer.types import Images, TrackQueries
@@ -88,11 +88,12 @@ def convert(
         raise ConfigError(f"{destination}: expected a name that ends in .safetensors")
     refuse_existing(destination, overwrite=overwrite)
     model = load_model(source)
+    notes = read_notes(Path(source)) if Path(source).suffix == ".safetensors" else {}
     if tracker:
         stored = model.settings.tracker | dict(tracker)
         model.settings = model.settings.model_copy(update={"tracker": stored})
     try:
-        save_model(model, destination, notes={"source": Path(source).name})
+        save_model(model, destination, notes={**notes, "source": Path(source).name})
     except OSError as error:
         raise ConfigError(f"{destination}: cannot be written: {error}") from error
     return model

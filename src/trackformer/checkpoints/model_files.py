@@ -77,6 +77,13 @@ def load_file(path: Path) -> tuple[TrackFormer, dict[str, str]]:
     return model.eval(), metadata
 
 
+def read_notes(path: Path) -> dict[str, str]:
+    """What a file that loads says beside its weights and settings: how they were trained."""
+    with safetensors.safe_open(path, framework="pt") as file:
+        metadata = dict(file.metadata() or {})
+    return {key: text for key, text in metadata.items() if key not in ("format", "settings")}
+
+
 def load_tensors(model: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
     """Copy tensors into a model; every name and shape must fit.
 
