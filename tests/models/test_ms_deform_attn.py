@@ -153,9 +153,21 @@ def test_in_sixteen_bits_only_value_and_result_are_rounded(implementation, dtype
 
 
 def test_several_chunks_of_queries_are_the_reference(monkeypatch):
-    monkeypatch.setattr(portable, "QUERIES_AT_ONCE", 4)
+    monkeypatch.setattr(portable, "SAMPLES_AT_ONCE", 500)
     inputs = random_inputs(LEVEL_SHAPES)
     attended, grads = gradients(inputs, PORTABLE)
+    expected, expected_grads = gradients(inputs, REFERENCE)
+    for ours, theirs in zip((attended, *grads), (expected, *expected_grads), strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("num_channels", [3, 16, 36])
+def test_rows_that_many_queries_read_are_copied_and_give_the_reference(num_channels):
+    if compiled.why_unavailable():
+        pytest.skip(str(compiled.why_unavailable()))
+    # 300 queries read 300 x 8 samples x 4 rows of 43: far more than the 16 readings a copy costs.
+    inputs = random_inputs(LEVEL_SHAPES, num_queries=300, num_channels=num_channels)
+    attended, grads = gradients(inputs, COMPILED)
     expected, expected_grads = gradients(inputs, REFERENCE)
     for ours, theirs in zip((attended, *grads), (expected, *expected_grads), strict=True):
         torch.testing.assert_close(ours, theirs)

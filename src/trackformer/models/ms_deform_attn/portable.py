@@ -20,8 +20,10 @@ from torch import Tensor
 
 from trackformer.models.ms_deform_attn.level_shapes import LevelShapes
 
-QUERIES_AT_ONCE = 1024
-"""Rows and weights of this many queries stay in a processor's cache."""
+SAMPLES_AT_ONCE = 131_072
+"""Rows and weights of this many samples stay in a processor's cache."""
+CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))
+"""(down, right) from the cell before a sample to the four around it."""
 
 
 def forward(
@@ -35,8 +37,8 @@ def forward(
     table = value.reshape(-1, num_channels)
     output = value.new_empty((*sampling_locations.shape[:2], num_heads * num_channels))
     grid = _Grid.of(value, level_shapes, sampling_locations.shape[4])
-    for queries in _chunks(sampling_locations.shape[1]):
-        x, y, rows = grid.surroundings(sampling_locations[:, queries])
+    for queries in _chunks(attention_weights):
+        x, y, rows = grid.surroundings(sampling_locations[:, queries].flatten(3, 4))
         weights = _corner_weights(x, y, attention_weights[:, queries].flatten(3))
         sums = F.embedding_bag(
             rows.flatten(0, 2).flatten(1),
@@ -56,22 +58,32 @@ def backward(
     attention_weights: Float[Tensor, "B Q M L P"],
 ) -> tuple[Float[Tensor, "B S M _"], Float[Tensor, "B Q M L P 2"], Float[Tensor, "B Q M L P"]]:
     """Gradients of value, locations and weights, as `ms_deform_attn` describes them."""
-    grads = grad_output.reshape(*grad_output.shape[:2], *value.shape[2:])
+    batch_size, _, num_heads, num_channels = value.shape
+    grads = grad_output.reshape(*grad_output.shape[:2], num_heads, num_channels)
+    grad_value = torch.zeros_like(value, memory_format=torch.contiguous_format)
     grad_locations = torch.empty_like(sampling_locations, memory_format=torch.contiguous_format)
     grad_weights = torch.empty_like(attention_weights, memory_format=torch.contiguous_format)
-    table = value.reshape(-1, value.shape[3])
     grid = _Grid.of(value, level_shapes, sampling_locations.shape[4])
-    for queries in _chunks(sampling_locations.shape[1]):
-        x, y, rows = grid.surroundings(sampling_locations[:, queries])
-        chunk_grads = grads[:, queries].reshape(-1, value.shape[3])
-        dots = _chosen_products(chunk_grads, table, rows.flatten(0, 2).flatten(1)).view(rows.shape)
-        weights = attention_weights[:, queries]
-        by_weight, by_x, by_y = _slopes(x, y, dots)
-        by_location = torch.stack([by_x.mul_(grid.width), by_y.mul_(grid.height)], dim=-1)
-        grad_weights[:, queries] = by_weight.view(weights.shape)
-        grad_locations[:, queries] = by_location.view(*weights.shape, 2).mul_(weights[..., None])
-    grad_value = _grad_value(grads, value, level_shapes, sampling_locations, attention_weights)
+    maps = torch.split(grad_value, [height * width for height, width in level_shapes], dim=1)
+    # Level by level, so that what all queries leave for the value's gradient stays small.
+    for level, (height, width) in enumerate(level_shapes):
+        cells, corner_weights = _differentiate_samples(
+            grads,
+            value,
+            grid.of_level(level, sampling_locations.shape[4]),
+            _Samples(sampling_locations[:, :, :, level], attention_weights[:, :, :, level]),
+            _Samples(grad_locations[:, :, :, level], grad_weights[:, :, :, level]),
+        )
+        level_map = maps[level].view(batch_size, height, width, num_heads, num_channels)
+        _add_to_map(level_map, grads.flatten(0, 2), cells, corner_weights)
     return grad_value, grad_locations, grad_weights
+
+
+class _Samples(NamedTuple):
+    """Those of one level, or the gradients of both."""
+
+    locations: Float[Tensor, "B Q M P 2"]
+    weights: Float[Tensor, "B Q M P"]
 
 
 class _Axis(NamedTuple):
@@ -94,8 +106,8 @@ class _Axis(NamedTuple):
         cell = inside.to(torch.int32).clamp_(min=0)
         distance = position.sub_(cell)
         has_next = (size > 1).to(size.dtype)
-        weight = distance.abs().neg_().add_(1).clamp_(min=0)
-        next_weight = (distance - 1).abs_().neg_().add_(1).clamp_(min=0).mul_(has_next)
+        weight = (1 - distance.abs()).clamp_(min=0)
+        next_weight = (1 - (distance - 1).abs_()).clamp_(min=0).mul_(has_next)
         return cls(cell, distance, weight, next_weight, has_next)
 
     def slopes(self) -> tuple[Float[Tensor, "B Q M K"], Float[Tensor, "B Q M K"]]:
@@ -119,6 +131,8 @@ class _Grid(NamedTuple):
     height: Float[Tensor, "M K"]
     columns: Int[Tensor, "M K"]
     first_row: Int[Tensor, "B 1 M K"]
+    first_cell: Int[Tensor, "B 1 M K"]
+    """`first_row` if the table were that level's alone."""
     right: Int[Tensor, "M K"]
     below: Int[Tensor, "M K"]
     """Rows of the table between a cell and its neighbours."""
@@ -140,15 +154,21 @@ class _Grid(NamedTuple):
             height=height.to(value.dtype),
             columns=width,
             first_row=(images[:, None, None, None] * num_tokens + start) * num_heads + heads,
-            right=num_heads * (width > 1),
-            below=num_heads * width * (height > 1),
+            first_cell=images[:, None, None, None] * (height * width) * num_heads + heads,
+            # A factor of another type would have every row converted twice.
+            right=num_heads * (width > 1).to(numbers),
+            below=num_heads * width * (height > 1).to(numbers),
         )
 
+    def of_level(self, level: int, num_points: int) -> _Grid:
+        points = slice(level * num_points, (level + 1) * num_points)
+        return _Grid(*(each[..., points].contiguous() for each in self))
+
     def surroundings(
-        self, locations: Float[Tensor, "B Q M L P 2"]
+        self, locations: Float[Tensor, "B Q M K 2"]
     ) -> tuple[_Axis, _Axis, Int[Tensor, "B Q M 4 K"]]:
         """How locations lie between cells, and the table's rows of the four cells around each."""
-        relative_x, relative_y = locations.flatten(3, 4).unbind(-1)
+        relative_x, relative_y = locations.unbind(-1)
         x, y = _Axis.of(relative_x, self.width), _Axis.of(relative_y, self.height)
         num_heads = locations.shape[2]
         corner = (y.cell * self.columns).add_(x.cell).mul_(num_heads).add_(self.first_row)
@@ -172,6 +192,32 @@ def _corner_weights(
     torch.mul(lower, x.weight, out=weights[..., 2, :])
     torch.mul(lower, x.next_weight, out=weights[..., 3, :])
     return weights
+
+
+def _differentiate_samples(
+    grads: Float[Tensor, "B Q M D"],
+    value: Float[Tensor, "B S M D"],
+    grid: _Grid,
+    samples: _Samples,
+    sample_grads: _Samples,
+) -> tuple[Int[Tensor, "B Q M P"], Float[Tensor, "4 B Q M P"]]:
+    """Fill in `sample_grads`; what is left for the value: each sample's cell and corner weights."""
+    table = value.reshape(-1, value.shape[3])
+    cells = torch.empty(samples.weights.shape, dtype=grid.columns.dtype, device=value.device)
+    corner_weights = value.new_empty((4, *samples.weights.shape))
+    for queries in _chunks(samples.weights):
+        weights = samples.weights[:, queries]
+        x, y, rows = grid.surroundings(samples.locations[:, queries])
+        torch.sub(rows[..., 0, :], grid.first_row - grid.first_cell, out=cells[:, queries])
+        corner_weights[:, :, queries] = _corner_weights(x, y, weights).movedim(-2, 0)
+        chunk_grads = grads[:, queries].reshape(-1, value.shape[3])
+        dots = _chosen_products(chunk_grads, table, rows.flatten(0, 2).flatten(1)).view(rows.shape)
+        by_weight, by_x, by_y = _slopes(x, y, dots)
+        sample_grads.weights[:, queries] = by_weight
+        by_location = sample_grads.locations[:, queries]
+        torch.mul(by_x.mul_(weights), grid.width, out=by_location[..., 0])
+        torch.mul(by_y.mul_(weights), grid.height, out=by_location[..., 1])
+    return cells, corner_weights
 
 
 def _slopes(
@@ -220,63 +266,32 @@ def _acknowledge_sparse_tensors() -> None:
         torch.sparse_csr_tensor([0, 0], [], [], size=(1, 1))
 
 
-def _grad_value(
-    grads: Float[Tensor, "B Q M D"],
-    value: Float[Tensor, "B S M D"],
-    level_shapes: LevelShapes,
-    sampling_locations: Float[Tensor, "B Q M L P 2"],
-    attention_weights: Float[Tensor, "B Q M L P"],
-) -> Float[Tensor, "B S M D"]:
-    """What reaches each cell, level by level, to keep temporaries small."""
-    grad_value = torch.zeros_like(value, memory_format=torch.contiguous_format)
-    maps = torch.split(grad_value, [height * width for height, width in level_shapes], dim=1)
-    for level, shape in enumerate(level_shapes):
-        _add_to_map(
-            maps[level].view(len(value), *shape, *value.shape[2:]),
-            grads.reshape(-1, grads.shape[-1]),
-            sampling_locations[:, :, :, level],
-            attention_weights[:, :, :, level],
-        )
-    return grad_value
-
-
 def _add_to_map(
     level_map: Float[Tensor, "B H W M D"],
     grads: Float[Tensor, "N D"],
-    locations: Float[Tensor, "B Q M P 2"],
-    weights: Float[Tensor, "B Q M P"],
+    cells: Int[Tensor, "B Q M P"],
+    corner_weights: Float[Tensor, "4 B Q M P"],
 ) -> None:
     """A cell is a bag too: of the queries that look at it.
 
     Samples are sorted by the cell before them. Its four bags, one for each corner's weights, then
     go to the four cells around: the same sums, shifted.
     """
-    batch_size, height, width, num_heads, num_channels = level_map.shape
-    ones = level_map.new_ones(num_heads, locations.shape[3])
-    x = _Axis.of(locations[..., 0], ones * width)
-    y = _Axis.of(locations[..., 1], ones * height)
-    # The cell before a sample is never in the last row or column, if there are several.
-    rows, columns = max(height - 1, 1), max(width - 1, 1)
-    images = torch.arange(batch_size, dtype=torch.int32, device=grads.device)[:, None, None, None]
-    heads = torch.arange(num_heads, dtype=torch.int32, device=grads.device)[:, None]
-    cells = ((images * rows + y.cell) * columns + x.cell) * num_heads + heads
+    height, width = level_map.shape[1:3]
     sorted_cells, order = cells.flatten().sort(stable=True)
-    counts = torch.bincount(sorted_cells, minlength=batch_size * rows * columns * num_heads)
-    corner_weights = _corner_weights(x, y, weights)
-    queries = order // locations.shape[3]
-    for corner, (down, right) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
+    counts = torch.bincount(sorted_cells, minlength=level_map[..., 0].numel())
+    queries = order // cells.shape[3]
+    sorted_weights = corner_weights.flatten(1).index_select(1, order)
+    for (down, right), weights in zip(CORNERS, sorted_weights, strict=True):
         if down < height and right < width:
             sums = F.embedding_bag(
-                queries,
-                grads,
-                counts.cumsum(0) - counts,
-                mode="sum",
-                per_sample_weights=corner_weights[..., corner, :].flatten()[order],
-            )
-            target = level_map[:, down : down + rows, right : right + columns]
-            target += sums.view(batch_size, rows, columns, num_heads, num_channels)
+                queries, grads, counts.cumsum(0) - counts, mode="sum", per_sample_weights=weights
+            ).view(level_map.shape)
+            # The cell before a sample is never in the last row or column, if there are several.
+            level_map[:, down:, right:] += sums[:, : height - down, : width - right]
 
 
-def _chunks(num_queries: int) -> Iterator[slice]:
-    for start in range(0, num_queries, QUERIES_AT_ONCE):
-        yield slice(start, start + QUERIES_AT_ONCE)
+def _chunks(attention_weights: Float[Tensor, "B Q *samples"]) -> Iterator[slice]:
+    at_once = max(1, SAMPLES_AT_ONCE // max(1, attention_weights[:, :1].numel()))
+    for start in range(0, attention_weights.shape[1], at_once):
+        yield slice(start, start + at_once)
