@@ -25,6 +25,11 @@ def start_of_peak() -> float:
     """Megabytes in use now; `peak_megabytes` counts from here on (glibc)."""
     ctypes.CDLL(None).malloc_trim(0)  # what loading left behind would hide what a pass takes
     Path("/proc/self/clear_refs").write_text("5")
+    return resident_megabytes()
+
+
+def resident_megabytes() -> float:
+    """What the process holds now."""
     return _status_megabytes("VmRSS")
 
 

@@ -75,6 +75,12 @@ def _freed_memory() -> Iterable[Any]:
     return freed_memory.measure()
 
 
+def _long_stream() -> Iterable[Any]:
+    from benchmarks import long_stream
+
+    return long_stream.measure()
+
+
 def _data() -> Iterable[Any]:
     from benchmarks import data_loading
 
@@ -121,6 +127,9 @@ SECTIONS = {
     "training": Section("A training step", "python -m benchmarks.training_step", _training),
     "freed_memory": Section(
         "Keeping freed memory", "python -m benchmarks.freed_memory", _freed_memory
+    ),
+    "long_stream": Section(
+        "Memory over 10,000 frames", "python -m benchmarks.long_stream", _long_stream
     ),
     "data": Section("Training data", "python -m benchmarks.data_loading", _data),
     "evaluation": Section("Scoring", "python -m benchmarks.evaluation", _evaluation),

@@ -1,6 +1,8 @@
 """What `python -m benchmarks` makes of measured rows."""
 
+import pytest
 import torch
+from benchmarks import long_stream
 from benchmarks.data_loading import WAYS
 from benchmarks.goals import goal_rows
 from benchmarks.own_process import peak_megabytes, start_of_peak
@@ -63,6 +65,43 @@ def test_the_peak_of_memory_counts_what_is_gone_again():
     before = start_of_peak()
     torch.ones(64, 2**18)
     assert 60 < peak_megabytes() - before < 100
+
+
+def test_a_long_stream_is_weighed_ten_times_while_tracks_come_and_go(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(long_stream, "keep_freed_memory", lambda: None)  # this process lives on
+    rows = long_stream.measure(30)
+    assert [row.frames for row in rows] == list(range(3, 31, 3))
+    assert rows[-1].born > rows[0].born > 0
+
+
+def test_growth_is_told_for_a_thousand_frames():
+    first, last = (
+        long_stream.Row(*numbers, born=1, alive=1) for numbers in ((1000, 500.0), (3000, 501.0))
+    )
+    assert long_stream.growth([first, last]) == 0.5
+
+
+MODEL_ROW = {"kind": "deformable_detr", "size": [800, 1333], "box_difference": 6e-8} | {
+    "bfloat16_box_difference": 4e-3,
+    "theirs seconds": 12.0,
+    "optimised seconds": 4.0,
+    "bfloat16 seconds": 2.0,
+    "theirs kept_seconds": 9.0,
+    "optimised kept_seconds": 3.6,
+    "bfloat16 kept_seconds": 1.8,
+    "theirs megabytes": 900.0,
+    "optimised megabytes": 300.0,
+}
+
+
+def test_both_allocators_are_told_of():
+    text = reached({"model": {"rows": [MODEL_ROW]}})[2]
+    assert text == (
+        "3.0x, boxes to 6e-08; bf16 6.0x, boxes to 4e-03; "
+        "both sides keeping freed memory 2.5x; bf16 5.0x"
+    )
 
 
 def test_ways_to_read_are_settings():

@@ -68,7 +68,8 @@ class DeformableAttention(nn.Module):
             level_shapes: How the tokens lie.
         """
         samples = (self.num_heads, self.num_levels, self.num_points)
-        value = self.value(tokens).masked_fill(is_padding[..., None], 0.0)
+        # In place: the projection is the largest tensor here, and nobody else's.
+        value = self.value(tokens).masked_fill_(is_padding[..., None], 0.0)
         offsets = self.sampling_offsets(queries).unflatten(-1, (*samples, 2))
         weights = self.attention_weights(queries).unflatten(-1, (self.num_heads, -1)).softmax(-1)
         attended = ms_deform_attn(
