@@ -198,29 +198,6 @@ def augmented(carried, answer, index, seed=0, **settings):
     return augment(carried, answer, 0, tensor(index), chosen, generator)
 
 
-CLOSE = box(0.23, 0.5)
-"""Overlaps LEFT by 0.07 / 0.13 = 0.54."""
-
-
-def test_neighbours_that_overlap_ask_at_each_other_s_place():
-    walkers = rows(LEFT, CLOSE, FAR, displacements=[[0.1, 0.0], [0.2, 0.0], [0.3, 0.0]])
-    asked = augmented(walkers, output([[FAR]]), [NO_OBJECT], exchange_rate=1.0)
-    torch.testing.assert_close(asked.boxes, tensor([CLOSE, LEFT, FAR]))
-    torch.testing.assert_close(asked.displacements[:, 0], tensor([0.2, 0.1, 0.3]))
-    assert (asked.track_ids.tolist(), asked.embeddings[:, 0].tolist()) == (
-        [1, 2, 3],
-        [100, 101, 102],
-    )
-
-
-def test_pairs_are_exchanged_with_the_rate_itself():
-    apart = [box(pair + shift, 0.5) for pair in range(1000) for shift in (0.0, 0.03)]
-    asked = augmented(rows(*apart), output([[FAR]]), [NO_OBJECT], exchange_rate=0.3)
-    moved = (asked.boxes != tensor(apart)).any(1)
-    assert torch.equal(moved[::2], moved[1::2])
-    assert moved.float().mean().item() == pytest.approx(0.3, abs=0.05)
-
-
 @pytest.mark.parametrize("rate", [0.4, 0.9])
 def test_every_object_is_dropped_with_the_rate_itself(rate):
     many = rows(*[LEFT] * 4000)

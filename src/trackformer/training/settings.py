@@ -79,9 +79,6 @@ class TrackQuerySettings(Settings):
     lost_score: Rate = 0.0
     """A track query that answers with this score or less keeps the box and embedding it had, as in
     the tracker; 0: as in the paper, whatever it answers is carried on."""
-    exchange_rate: Rate = 0.0
-    """Share of overlapping neighbours that are asked for at each other's place, so that only their
-    embeddings tell them apart."""
     carry_gradient: bool = False
     """Let the loss of a frame train the embeddings carried from the frames before."""
     loss_frames: Literal["last", "all"] = "last"

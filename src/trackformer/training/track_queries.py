@@ -20,9 +20,6 @@ from trackformer.tracking.together import padded_together
 from trackformer.training.settings import TrackQuerySettings
 from trackformer.types import NO_OBJECT, PADDING, ModelOutput, Target, TrackQueries
 
-EXCHANGED_IOU = 0.2
-"""Neighbours that overlap more than this may ask at each other's place."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CarriedObjects:
@@ -154,26 +151,7 @@ def augment(
     false = free[chosen.to(free.device)]
     keep = torch.nonzero(stays)[:, 0].to(boxes.device)
     added = false_positives(output, image_index, false, carries_gradient=False)
-    kept = exchanged(select_carried(carried, keep), settings.exchange_rate, generator)
-    return joined(kept, added)
-
-
-def exchanged(rows: CarriedObjects, rate: float, generator: torch.Generator) -> CarriedObjects:
-    """Overlapping neighbours ask at each other's place, each pair with probability `rate`.
-
-    Then only the embedding says who is looked for: a query that believes its box alone would let
-    the neighbour take it over.
-    """
-    if rate == 0 or len(rows.boxes) < 2:
-        return rows
-    overlap = pairwise_iou(*[cxcywh_to_xyxy(rows.boxes)] * 2).fill_diagonal_(0)
-    highest, nearest = overlap.max(1)
-    itself = torch.arange(len(nearest), device=nearest.device)
-    # Each is the other's nearest, so that a row is in one pair at most; its first row decides.
-    is_pair = (highest > EXCHANGED_IOU) & (nearest[nearest] == itself)
-    is_chosen = (_uniform(len(nearest), generator) < rate).to(nearest.device)
-    place = torch.where(is_pair & is_chosen[torch.minimum(itself, nearest)], nearest, itself)
-    return replace(rows, boxes=rows.boxes[place], displacements=rows.displacements[place])
+    return joined(select_carried(carried, keep), added)
 
 
 def false_positives(
