@@ -9,7 +9,7 @@ are best on the *other* scenes: nothing about a scene is chosen on it.
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -176,4 +176,6 @@ def _scores(data: AnnotatedData, name: str, results: Sequence[ResultFrame]) -> d
 
 
 if __name__ == "__main__":
-    {"train": train_all, "score": score_all}[sys.argv[1]]()
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.held_out")
+    parser.add_argument("what", choices=("train", "score"))
+    (train_all if parser.parse_args().what == "train" else score_all)()

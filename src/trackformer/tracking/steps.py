@@ -71,12 +71,7 @@ def _one_pass(
     ]
     output = model(
         _images_together([frame.images for frame in frames]),
-        ask_together(
-            tracks,
-            [tracker.settings for tracker in trackers],
-            device,
-            slots,
-        ),
+        ask_together(tracks, [tracker.settings for tracker in trackers], device, slots),
         previous=_features_together([tracker.previous_frame for tracker in trackers]),
         proposed=propose_together(new, device, slots_of),
     )

@@ -96,9 +96,10 @@ def carry(
         embeddings=embeddings[matched],
         frames_missed=torch.zeros_like(matched),
     )
-    scores = output.class_scores()[image_index, matched].detach().amax(-1)
-    is_unsure = is_continued & (scores <= settings.lost_score)
-    found = _kept_where(is_unsure, found, select_carried(before, old[is_unsure]))
+    if settings.lost_score > 0:
+        scores = output.class_scores()[image_index, matched].detach().amax(-1)
+        is_unsure = is_continued & (scores <= settings.lost_score)
+        found = _kept_where(is_unsure, found, select_carried(before, old[is_unsure]))
     is_lost = (target_index[:num_before] == NO_OBJECT) & (before.track_ids != NO_OBJECT)
     lost = torch.nonzero(is_lost & (before.frames_missed < settings.patience))[:, 0]
     return joined(found, _missed_once_more(select_carried(before, lost)))
