@@ -146,7 +146,7 @@ class ClipDataset(Dataset[Clip]):
                 is_last=position == len(crops) - 1,
             )
             targets.append(self._target(picture.frame, crop, place))
-        if self._paste_ins is not None:
+        if self._paste_ins is not None and plan.paste_ins:
             images, targets = self._paste_ins.paste(
                 plan.paste_ins, images, targets, self._settings.min_visibility
             )
