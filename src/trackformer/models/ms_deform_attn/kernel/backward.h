@@ -12,23 +12,30 @@ template <typename T> struct HeadPair {
     HeadRows<T> value, grad;
 };
 
-// Adds a sample's share of the gradient to the `N` vectors of the four rows around it, and to
-// `dots` their products with the gradient.
-template <int N, int BYTES, typename T>
+// Adds a sample's share of the gradient to `N` vectors, and `HALVES` half ones after them, of the
+// four rows around it, and to `dots` their products with the gradient.
+template <int N, int HALVES, typename T>
 INLINE void spread(const T *grad_output, const T *row, T *grad_row, const int64_t *places,
                    const T *corners, T *dots) {
-    typedef typename VectorOf<T, BYTES>::Type Vector;
+    typedef typename VectorOf<T>::Type Vector;
     typedef typename VectorOf<T, HALF_VECTOR_BYTES>::Type Half;
-    Vector out[N];
+    const int half_at = N * VectorOf<T>::SIZE;
+    Vector out[N + 1];
+    Half half_out{};
     for (int n = 0; n < N; n++) out[n] = ((const Vector *)grad_output)[n];
+    if (HALVES) half_out = *(const Half *)(grad_output + half_at);
     for (int corner = 0; corner < 4; corner++) {
-        const Vector *seen = (const Vector *)(row + places[corner]);
-        Vector *grad = (Vector *)(grad_row + places[corner]);
-        Vector sum = seen[0] * out[0];
-        for (int n = 1; n < N; n++) sum += seen[n] * out[n];
-        for (int n = 0; n < N; n++) grad[n] += corners[corner] * out[n];
-        Half half = ((const Half *)&sum)[0];
-        if (BYTES > HALF_VECTOR_BYTES) half += ((const Half *)&sum)[1];
+        const T *seen = row + places[corner];
+        T *grad = grad_row + places[corner];
+        Vector sum{};
+        if (N) sum = ((const Vector *)seen)[0] * out[0];
+        for (int n = 1; n < N; n++) sum += ((const Vector *)seen)[n] * out[n];
+        for (int n = 0; n < N; n++) ((Vector *)grad)[n] += corners[corner] * out[n];
+        Half half = ((const Half *)&sum)[0] + ((const Half *)&sum)[1];
+        if (HALVES) {
+            half += *(const Half *)(seen + half_at) * half_out;
+            *(Half *)(grad + half_at) += corners[corner] * half_out;
+        }
         for (int lane = 0; lane < VectorOf<T, HALF_VECTOR_BYTES>::SIZE; lane++)
             dots[corner] += half[lane];
     }
@@ -46,15 +53,16 @@ INLINE void backward_sample(const HeadPair<T> &head, const Levels<T> &levels,
     const T corners[4] = {samples.corners[0][i], samples.corners[1][i], samples.corners[2][i],
                           samples.corners[3][i]};
     for (int corner = 0; corner < 4; corner++) dots[corner] = 0;
+    if (channels == 4 * size + half) { // 36 of float, at once
+        spread<4, 1>(grad_output, row, grad_row, places, corners, dots);
+        channel = channels;
+    }
     for (; channel + 4 * size <= channels; channel += 4 * size)
-        spread<4, VECTOR_BYTES>(grad_output + channel, row + channel, grad_row + channel, places,
-                                corners, dots);
+        spread<4, 0>(grad_output + channel, row + channel, grad_row + channel, places, corners, dots);
     for (; channel + 2 * size <= channels; channel += 2 * size)
-        spread<2, VECTOR_BYTES>(grad_output + channel, row + channel, grad_row + channel, places,
-                                corners, dots);
+        spread<2, 0>(grad_output + channel, row + channel, grad_row + channel, places, corners, dots);
     for (; channel + half <= channels; channel += half)
-        spread<1, HALF_VECTOR_BYTES>(grad_output + channel, row + channel, grad_row + channel,
-                                     places, corners, dots);
+        spread<0, 1>(grad_output + channel, row + channel, grad_row + channel, places, corners, dots);
     for (; channel < channels; channel++) {
         for (int corner = 0; corner < 4; corner++) {
             dots[corner] += row[places[corner] + channel] * grad_output[channel];
@@ -131,10 +139,11 @@ INLINE void backward_share(const Call &call, int64_t image, int64_t head, int fi
     int64_t points = call.points, item = image * call.queries * call.heads + head;
     HeadPair<T> rows = {rows_in<T>(call.value, call, image, head, start),
                         rows_in<T>(call.grad_value, call, image, head, start)};
-    T *room = room_for_copies<T>(2 * tokens, call.channels, call.queries * (last - first) * points * 8);
+    int64_t stride = stride_of_copies<T>(call);
+    T *room = room_for_copies<T>(2 * tokens, stride, call.queries * (last - first) * points * 8);
     if (!room) return backward_head(call, rows, item, first * points, last * points);
-    int64_t size = tokens * call.channels;
-    HeadPair<T> copies = {{room, call.channels, start}, {room + size, call.channels, start}};
+    int64_t size = tokens * stride;
+    HeadPair<T> copies = {{room, stride, start}, {room + size, stride, start}};
     copy_rows(rows.value, copies.value, tokens, call.channels);
     memset(copies.grad.rows, 0, size * sizeof(T));
     backward_head(call, copies, item, first * points, last * points);

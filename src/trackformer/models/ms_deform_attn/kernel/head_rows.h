@@ -10,8 +10,15 @@
 namespace {
 
 const int CACHE_LINE = 64;
+const int VECTOR_BYTES = 32;
+const int HALF_VECTOR_BYTES = 16;
 const int64_t READ_OFTEN = 16; // readings of a row, after which a copy has paid for itself
 const int64_t ROWS_AHEAD = 16; // rows between fetching and copying
+
+template <typename T, int BYTES = VECTOR_BYTES> struct VectorOf {
+    typedef T Type __attribute__((vector_size(BYTES), aligned(sizeof(T)), may_alias));
+    static const int SIZE = BYTES / sizeof(T);
+};
 
 // In a tensor a head's rows lie `heads` rows apart, mostly a power of two: all of them share a few
 // sets of the cache, an eighth of it where there are 8 heads. A copy of them has all of it.
@@ -41,12 +48,18 @@ INLINE void copy_rows(const HeadRows<T> &from, const HeadRows<T> &to, int64_t to
     }
 }
 
+// Whole vectors, so that none of them lies across two lines of the cache.
+template <typename T> INLINE int64_t stride_of_copies(const Call &call) {
+    const int64_t size = VectorOf<T>::SIZE;
+    return call.channels < size ? call.channels : (call.channels + size - 1) / size * size;
+}
+
 // Room for copies of as many rows; null where `readings` are too few for copies to pay, or memory
 // is short.
 template <typename T>
-INLINE T *room_for_copies(int64_t rows, int64_t channels, int64_t readings) {
+INLINE T *room_for_copies(int64_t rows, int64_t stride, int64_t readings) {
     if (readings < READ_OFTEN * rows) return nullptr;
-    size_t bytes = rows * channels * sizeof(T);
+    size_t bytes = rows * stride * sizeof(T);
     return (T *)aligned_alloc(CACHE_LINE, (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
 }
 

@@ -6,17 +6,10 @@
 namespace {
 
 const int PIECE = 32; // samples prepared at a time
-const int VECTOR_BYTES = 32;
-const int HALF_VECTOR_BYTES = 16;
 const int64_t QUERIES_AHEAD = 4; // between fetching locations and reading them
 // Between fetching rows and reading them; more would push each other out of the cache.
 const int SAMPLES_AHEAD = 4;
 const int64_t ITEMS_AT_LEAST = 256; // worth a thread
-
-template <typename T, int BYTES = VECTOR_BYTES> struct VectorOf {
-    typedef T Type __attribute__((vector_size(BYTES), aligned(sizeof(T)), may_alias));
-    static const int SIZE = BYTES / sizeof(T);
-};
 
 // Where `count` samples of one query and head lie: `left` .. `lower` are the bilinear weights of the
 // cells around it and `d_..` their slopes along the axis, from the right.
