@@ -68,8 +68,7 @@ class DeformableAttention(nn.Module):
             level_shapes: How the tokens lie.
         """
         samples = (self.num_heads, self.num_levels, self.num_points)
-        # In place: the projection is the largest tensor here, and nobody else's.
-        value = self.value(tokens).masked_fill_(is_padding[..., None], 0.0)
+        value = _without_padding(self.value(tokens), is_padding)
         offsets = self.sampling_offsets(queries).unflatten(-1, (*samples, 2))
         weights = self.attention_weights(queries).unflatten(-1, (self.num_heads, -1)).softmax(-1)
         attended = ms_deform_attn(
@@ -116,3 +115,15 @@ class DeformableAttention(nn.Module):
         for projection in (self.value, self.output):
             nn.init.xavier_uniform_(projection.weight)
             nn.init.zeros_(projection.bias)
+
+
+def _without_padding(
+    value: Float[Tensor, "B S C"], is_padding: Bool[Tensor, "B S"]
+) -> Float[Tensor, "B S C"]:
+    """Zeros where there is padding."""
+    is_on_cpu = is_padding.device.type == "cpu" and not torch.compiler.is_compiling()
+    if is_on_cpu and not is_padding.any():
+        # A look at a mask costs nothing here; a pass over the largest tensor of the layer does.
+        return value
+    # In place: the projection is nobody else's.
+    return value.masked_fill_(is_padding[..., None], 0.0)
