@@ -72,7 +72,7 @@ class DeformableAttention(nn.Module):
         offsets = self.sampling_offsets(queries).unflatten(-1, (*samples, 2))
         weights = self.attention_weights(queries).unflatten(-1, (self.num_heads, -1)).softmax(-1)
         attended = ms_deform_attn(
-            value.unflatten(-1, (self.num_heads, -1)),
+            value.view(*value.shape[:2], self.num_heads, -1),
             level_shapes,
             self._sampling_locations(offsets, reference, level_shapes),
             weights.unflatten(-1, samples[1:]),
