@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import math
 import os
+from collections.abc import Sequence
 from typing import Any, Final
 
 import torch
@@ -14,8 +16,14 @@ from torch import Tensor
 from trackformer.models.ms_deform_attn.level_shapes import LevelShapes
 
 DTYPES: Final = (torch.float32, torch.bfloat16, torch.float16)
-HEADS_AT_ONCE: Final = 16
-"""Queries' heads that one program sums up."""
+THREADS: Final = 128
+"""Of a program: Triton's default of four warps."""
+LANES: Final = 4
+"""Threads that share a row: more would find out the same places again, fewer read it in pieces."""
+ACCESS: Final = 16
+"""Bytes that one thread reads or adds at once, at most."""
+FITS_INT32: Final = 2**31
+"""Numbers of one image in a tensor, from which on offsets need 64 bits."""
 
 
 def why_unavailable(device_type: str, dtype: torch.dtype) -> str | None:
@@ -43,8 +51,10 @@ def forward(
     """The attended values in `value`'s dtype, summed in float32."""
     num_channels = value.shape[2] * value.shape[3]
     output = value.new_empty((*sampling_locations.shape[:2], num_channels))
-    tensors = (value, sampling_locations, attention_weights)
-    _launch("forward_kernel", level_shapes, tensors, (output,))
+    inputs = (value, sampling_locations, attention_weights)
+    # As many channels as a row's alignment lets one access read.
+    together = math.gcd(value.shape[3] * value.element_size(), ACCESS) // value.element_size()
+    _launch("forward_kernel", level_shapes, (*inputs, output), together)
     return output
 
 
@@ -56,44 +66,73 @@ def backward(
     attention_weights: Float[Tensor, "B Q M L P"],
 ) -> tuple[Float[Tensor, "B S M _"], Float[Tensor, "B Q M L P 2"], Float[Tensor, "B Q M L P"]]:
     """Float32 gradients of value, locations and weights."""
-    grads = (
-        torch.zeros(value.shape, dtype=torch.float32, device=value.device),
-        torch.empty(sampling_locations.shape, dtype=torch.float32, device=value.device),
-        torch.empty(attention_weights.shape, dtype=torch.float32, device=value.device),
+    inputs = (value, sampling_locations, attention_weights)
+    grad_value = torch.zeros(value.shape, dtype=torch.float32, device=value.device)
+    grad_locations, grad_weights = (
+        torch.empty(each.shape, dtype=torch.float32, device=value.device) for each in inputs[1:]
     )
-    tensors = (value, sampling_locations, attention_weights)
-    _launch("backward_kernel", level_shapes, tensors, (grad_output.contiguous(), *grads))
+    grads = (grad_value, grad_locations, grad_weights)
+    # The atomic sums are float32, whatever is read.
+    together = math.gcd(value.shape[3], ACCESS // grad_value.element_size())
+    _launch("backward_kernel", level_shapes, (*inputs, grad_output, *grads), together)
     return grads
 
 
 def _launch(
-    kernel: str,
-    level_shapes: LevelShapes,
-    inputs: tuple[Tensor, Tensor, Tensor],
-    others: tuple[Tensor, ...],
+    kernel: str, level_shapes: LevelShapes, tensors: Sequence[Tensor], together: int
 ) -> None:
-    value, locations, weights = (each.contiguous() for each in inputs)
-    batch_size, num_tokens, num_heads, num_channels = value.shape
-    num_items = batch_size * locations.shape[1] * num_heads
-    if num_items == 0:
+    """Run a kernel on the tensors' device.
+
+    Args:
+        kernel: Its name.
+        level_shapes: How the tokens lie.
+        tensors: All that it reads or writes; value, locations and weights first.
+        together: Channels that a thread takes at once.
+    """
+    value, locations = tensors[:2]
+    batch_size, num_queries, num_heads, num_levels, num_points, _ = locations.shape
+    if batch_size * num_queries * num_heads == 0:
         return
-    grid = (-(-num_items // HEADS_AT_ONCE),)
-    getattr(_kernels(), kernel)[grid](
-        value,
-        locations,
-        weights,
-        *others,
-        _levels_on(value.device, level_shapes),
-        num_items,
-        locations.shape[1],
-        num_tokens,
-        HEADS=num_heads,
-        CHANNELS=num_channels,
-        LEVELS=len(level_shapes),
-        POINTS=locations.shape[4],
-        ITEMS=HEADS_AT_ONCE,
-        LANES=1 << (num_channels - 1).bit_length(),
-    )
+    block = block_shape(value.shape[3], num_points, together)
+    num_blocks = -(-num_queries // block["QUERIES"])
+    numbers = max(math.prod(each.shape[1:]) for each in tensors)
+    # Triton launches on the current device, wherever the tensors are.
+    with torch.cuda.device_of(value):  # type: ignore[no-untyped-call]
+        getattr(_kernels(), kernel)[num_blocks * num_heads, batch_size](
+            *(each.contiguous() for each in tensors),
+            _levels_on(value.device, level_shapes),
+            num_queries,
+            value.shape[1],
+            HEADS=num_heads,
+            CHANNELS=value.shape[3],
+            LEVELS=num_levels,
+            POINTS=num_points,
+            **block,
+            WIDE=numbers >= FITS_INT32,
+            enable_fp_fusion=True,  # Triton 3.9 warns where nobody says it
+        )
+
+
+def block_shape(num_channels: int, num_points: int, together: int) -> dict[str, int]:
+    """How much a program works on: powers of two, except for the number of parts.
+
+    >>> block_shape(num_channels=36, num_points=4, together=4)
+    {'QUERIES': 8, 'PLACES': 4, 'WIDTH': 16, 'PARTS': 3}
+    """
+    width = LANES * together
+    while 3 * width < num_channels:
+        width *= 2
+    width = min(width, _power_of_two(num_channels))
+    places = _power_of_two(num_points)
+    # A thread takes the channels of one point of one query.
+    queries = max(1, THREADS * together // (places * width))
+    parts = -(-num_channels // width)
+    return {"QUERIES": queries, "PLACES": places, "WIDTH": width, "PARTS": parts}
+
+
+def _power_of_two(number: int) -> int:
+    """The smallest one that is not less."""
+    return 1 << (number - 1).bit_length()
 
 
 def _kernels() -> Any:
@@ -103,7 +142,8 @@ def _kernels() -> Any:
     return triton_source
 
 
-@functools.lru_cache(maxsize=64)
+# Not bounded: a captured CUDA graph reads its table for as long as it lives.
+@functools.cache
 def _levels_on(device: torch.device, level_shapes: LevelShapes) -> Tensor:
     """Height, width and first token of each level; kept, as sending it makes the host wait."""
     rows, start = [], 0
