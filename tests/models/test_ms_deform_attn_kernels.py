@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from models.attention_inputs import gradients, random_inputs
-from models.test_ms_deform_attn import LEVEL_SHAPES, imitate_gpu
+from models.test_ms_deform_attn import imitate_gpu
 from trackformer.models.ms_deform_attn import triton_kernels
 from trackformer.models.ms_deform_attn.choice import REFERENCE, TRITON
 
@@ -57,11 +57,12 @@ def test_kernels_for_ampere_fit_registers_without_fences(tmp_path):
     assert [record["fences"] for record in records] == [0, 0]
 
 
-@pytest.mark.parametrize("num_channels", [4, 32, 36, 100])
+@pytest.mark.parametrize("num_channels", [4, 36])
 def test_images_too_large_for_small_offsets_give_the_oracles_numbers(monkeypatch, num_channels):
     imitate_gpu()
     monkeypatch.setattr(triton_kernels, "FITS_INT32", 1)
-    inputs = random_inputs(LEVEL_SHAPES, num_channels=num_channels).to(torch.float32)
+    inputs = random_inputs(((5, 7), (3, 1)), num_queries=3, num_channels=num_channels)
+    inputs = inputs.to(torch.float32)
     attended, grads = gradients(inputs, TRITON)
     expected, expected_grads = gradients(inputs, REFERENCE)
     for ours, theirs in zip((attended, *grads), (expected, *expected_grads), strict=True):
