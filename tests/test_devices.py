@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from trackformer.devices import available_devices, choose_device
+from trackformer.devices import available_devices, choose_device, constant_beside, sent
 from trackformer.errors import ConfigError
 
 
@@ -25,3 +25,32 @@ def test_a_device_that_is_not_there_is_refused_with_those_that_are(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ConfigError, match=r"device 'cuda': not on this machine; available: cpu"):
         choose_device("cuda")
+
+
+class Parcel(torch.Tensor):
+    """Writes down how it is sent."""
+
+    def to(self, device, non_blocking):
+        self.sent_to = (str(device), non_blocking)
+        return self
+
+
+@pytest.mark.parametrize(
+    ("device", "is_left_alone"), [("cuda:1", True), ("cpu", False), ("mps", False)]
+)
+def test_only_what_nobody_reads_too_early_is_sent_without_waiting(device: str, is_left_alone: bool):
+    assert sent(Parcel([1.0]), device).sent_to == (device, is_left_alone)
+
+
+def test_a_constant_is_made_once_and_can_be_trained_with():
+    beside = torch.empty(0, device="meta")
+    with torch.inference_mode():
+        first = constant_beside(beside, ((1, 2), (3, 4)), torch.int32)
+    assert first is constant_beside(beside, [[1, 2], [3, 4]], torch.int32)
+    assert not first.is_inference()
+    assert (first.shape, first.dtype, first.device.type) == ((2, 2), torch.int32, "meta")
+
+
+def test_a_constant_has_its_numbers():
+    numbers = constant_beside(torch.empty(0), ((1, 2), (3, 4)), torch.float64)
+    assert numbers.tolist() == [[1.0, 2.0], [3.0, 4.0]]

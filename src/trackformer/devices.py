@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -36,14 +38,54 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def constant_beside(
-    tensor: Tensor,
-    numbers: Sequence[float] | Sequence[int] | Sequence[tuple[int, int]],
-    dtype: torch.dtype,
-) -> Tensor:
-    """Numbers on the device of `tensor`, for which the host does not wait.
+def sent(tensor: Tensor, device: torch.device | str) -> Tensor:
+    """The tensor on a device, for which the host does not wait; its memory may be freed at once.
+
+    Where that cannot be, it waits: a copy to the processor would be read before it is there, and on
+    Apple's GPUs one from the processor reads what has been freed since.
+    """
+    target = torch.device(device)
+    return tensor.to(target, non_blocking=target.type not in ("cpu", "mps"))
+
+
+def current_stream(device: torch.device) -> torch.cuda.Stream | None:
+    """The queue that this thread's work for a device goes to; None where there is only one.
+
+    Another thread that makes something for this one has to use the same: `torch.cuda.stream`.
+    """
+    return torch.cuda.current_stream(device) if device.type == "cuda" else None
+
+
+Numbers = Sequence[float] | Sequence[int] | Sequence[Sequence[int]]
+
+
+def constant_beside(tensor: Tensor, numbers: Numbers, dtype: torch.dtype) -> Tensor:
+    """Numbers on the device of `tensor`, for which the host does not wait; not to be changed.
 
     `Tensor.new_tensor` and `torch.tensor(..., device=...)` wait until the device has done all that
-    it was asked before.
+    it was asked before. Nor is anything copied there: a captured graph would copy again what lies
+    in that place of the processor's memory by then.
     """
-    return torch.tensor(numbers, dtype=dtype).to(tensor.device, non_blocking=True)
+    if tensor.device.type == "cpu":
+        return torch.tensor(numbers, dtype=dtype)
+    if torch.compiler.is_compiling():
+        return _made_there(numbers, dtype, tensor.device)
+    return _kept(_hashable(numbers), dtype, tensor.device)
+
+
+# Not bounded, as they are tiny and a captured graph may read them for as long as it lives.
+@functools.cache
+def _kept(numbers: Any, dtype: torch.dtype, device: torch.device) -> Tensor:
+    # Frames are tracked in inference mode, but what that leaves behind cannot be trained with.
+    with torch.inference_mode(mode=False):
+        return _made_there(numbers, dtype, device)
+
+
+def _made_there(numbers: Any, dtype: torch.dtype, device: torch.device) -> Tensor:
+    if isinstance(numbers, int | float):
+        return torch.full((), numbers, dtype=dtype, device=device)
+    return torch.stack([_made_there(each, dtype, device) for each in numbers])
+
+
+def _hashable(numbers: Any) -> Any:
+    return numbers if isinstance(numbers, int | float) else tuple(map(_hashable, numbers))

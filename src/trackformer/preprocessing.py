@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from trackformer.devices import constant_beside
+from trackformer.devices import constant_beside, sent
 from trackformer.input_settings import InputSettings
 
 
@@ -59,7 +59,7 @@ def normalise(
         looked_up = cv2.LUT(np.ascontiguousarray(pixels), _table(settings.mean, settings.std))
         return torch.from_numpy(looked_up).permute(2, 0, 1)
     # Elsewhere bytes travel, a quarter of the floats.
-    image = torch.from_numpy(np.ascontiguousarray(pixels)).to(device, non_blocking=True)
+    image = sent(torch.from_numpy(np.ascontiguousarray(pixels)), device)
     mean = 255 * constant_beside(image, settings.mean, torch.float32)
     std = 255 * constant_beside(image, settings.std, torch.float32)
     return ((image.float() - mean) / std).permute(2, 0, 1)

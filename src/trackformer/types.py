@@ -19,6 +19,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from trackformer.devices import constant_beside, sent
+
 if TYPE_CHECKING:
     import supervision
 
@@ -45,8 +47,7 @@ class Images:
         height, width = (
             -(-max(side) // multiple_of) * multiple_of for side in zip(*shapes, strict=True)
         )
-        # Not awaited: the device may still work on the frame before.
-        sizes = torch.tensor(shapes).to(images[0].device, non_blocking=True)
+        sizes = constant_beside(images[0], shapes, torch.long)
         if len(images) == 1 and images[0].shape[-2:] == (height, width):
             # Nothing to pad: no copy, and the order in memory stays.
             is_padding = torch.zeros((1, height, width), dtype=torch.bool, device=images[0].device)
@@ -63,9 +64,9 @@ class Images:
     def to(self, device: torch.device | str) -> Images:
         """The same batch on another device."""
         return Images(
-            self.pixels.to(device, non_blocking=True),
-            self.is_padding.to(device, non_blocking=True),
-            self.image_sizes.to(device, non_blocking=True),
+            sent(self.pixels, device),
+            sent(self.is_padding, device),
+            sent(self.image_sizes, device),
         )
 
 
@@ -88,8 +89,8 @@ class Target:
 
     def to(self, device: torch.device | str) -> Target:
         """The same objects on another device."""
-        regions = self.ignore_boxes.to(device, non_blocking=True)
-        return self._each(lambda rows: rows.to(device, non_blocking=True), regions)
+        regions = sent(self.ignore_boxes, device)
+        return self._each(lambda rows: sent(rows, device), regions)
 
     def select(self, keep: Bool[Tensor, " G"] | Int[Tensor, " _"]) -> Target:
         """Only the objects chosen by a mask or by indices; ignore regions stay."""
@@ -134,9 +135,9 @@ class TrackQueries:
     def to(self, device: torch.device | str) -> TrackQueries:
         """The same queries on another device."""
         return TrackQueries(
-            self.embeddings.to(device, non_blocking=True),
-            self.boxes.to(device, non_blocking=True),
-            self.is_padding.to(device, non_blocking=True),
+            sent(self.embeddings, device),
+            sent(self.boxes, device),
+            sent(self.is_padding, device),
         )
 
 

@@ -59,6 +59,6 @@ def waits_of(name: str) -> dict[str, object]:
 if __name__ == "__main__":
     register()
     # Tensors without version counters cannot be wrapped.
-    torch.inference_mode = torch.no_grad
+    torch.inference_mode = lambda mode=True: torch.set_grad_enabled(not mode)
     with forced_implementation(REFERENCE):
         sys.stdout.write(json.dumps(waits_of(sys.argv[1])))

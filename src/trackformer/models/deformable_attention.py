@@ -90,7 +90,8 @@ class DeformableAttention(nn.Module):
             # With all offsets within ±P the points fill the box.
             boxes = reference[:, :, None, :, None]
             return boxes[..., :2] + offsets / self.num_points * boxes[..., 2:] * 0.5
-        shapes = constant_beside(offsets, level_shapes, offsets.dtype)
+        # As exact as the reference: 16 bits hold no side above 256 for certain.
+        shapes = constant_beside(offsets, level_shapes, reference.dtype)
         if self.offset_normalizer == "width_height":
             shapes = shapes.flip(-1)
         # A head's samples in one row: pair by pair this takes fifteen times as long on a CPU.

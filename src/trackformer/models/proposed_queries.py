@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from trackformer.boxes import cxcywh_to_xyxy, paired_iou
+from trackformer.devices import constant_beside
 from trackformer.types import DecoderQueries, Memory, ProposalBoxes
 
 
@@ -68,7 +69,7 @@ def cells_under(boxes: Float[Tensor, "B P 4"], memory: Memory) -> Int[Tensor, "B
     """Which token of each level lies under the centre of each box (relative to the image)."""
     cells, first = [], 0
     for level, (height, width) in enumerate(memory.level_shapes):
-        sides = boxes.new_tensor([width, height])
+        sides = constant_beside(boxes, (width, height), boxes.dtype)
         place = boxes[..., :2] * memory.valid_ratios[:, None, level] * sides
         column, row = (
             axis.long().clamp(0, size - 1)

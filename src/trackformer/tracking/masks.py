@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from trackformer.devices import sent
 from trackformer.masks import Size, disjoint_masks_at, mask_probabilities
 from trackformer.models.trackformer import TrackFormer
 from trackformer.tracking.tracks import Tracks
@@ -24,7 +25,8 @@ def track_masks(
         images: What the network saw of it.
         frame_size: (height, width) of the frame, and of the masks.
     """
-    seen = tracks.embeddings[tracks.frames_missed == 0].to(memory.tokens, non_blocking=True)
+    seen = sent(tracks.embeddings[tracks.frames_missed == 0], memory.tokens.device)
+    seen = seen.to(memory.tokens.dtype)
     return disjoint_masks_at(_probabilities(model, memory, seen, images), frame_size).cpu()
 
 

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from trackformer.boxes import cxcywh_to_xyxy, pairwise_iou, to_relative_cxcywh
 from trackformer.data.mot import read_mot_results
+from trackformer.devices import sent
 from trackformer.errors import DataError
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.together import in_slots
@@ -132,4 +133,4 @@ def propose_together(
     for image, own in known.items():
         boxes[image, : len(own)] = own
         is_padding[image, : len(own)] = False
-    return ProposalBoxes(boxes.to(device), is_padding.to(device))
+    return ProposalBoxes(sent(boxes, device), sent(is_padding, device))

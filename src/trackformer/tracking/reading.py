@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
+import torch
+
+from trackformer.devices import current_stream
 from trackformer.errors import DataError
 from trackformer.models.trackformer import TrackFormer
 from trackformer.tracking.tracker import PreparedFrame, prepare_frame
@@ -27,13 +30,19 @@ class Reading:
         The next one is read, resized and uploaded meanwhile; of a camera or live stream it is not:
         there the newest picture counts.
         """
-        if self.source.num_frames is None:
-            return self._read()
-        return read_ahead(self._read())
+        # Asked in the thread that will use the frames: what is not in one queue of a GPU has no
+        # order.
+        stream = current_stream(next(self.model.parameters()).device)
+        frames = self._read(stream)
+        return frames if self.source.num_frames is None else read_ahead(frames)
 
-    def _read(self) -> Generator[tuple[Frame, PreparedFrame], None, None]:
+    def _read(
+        self, stream: torch.cuda.Stream | None
+    ) -> Generator[tuple[Frame, PreparedFrame], None, None]:
         for frame in self._whole_frames():
-            yield frame, prepare_frame(self.model, frame.pixels)
+            with torch.cuda.stream(stream):
+                prepared = prepare_frame(self.model, frame.pixels)
+            yield frame, prepared
 
     def _whole_frames(self) -> Iterator[Frame]:
         try:

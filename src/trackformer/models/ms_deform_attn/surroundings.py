@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from trackformer.devices import constant_beside
 from trackformer.models.ms_deform_attn.level_shapes import LevelShapes
 
 CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))
@@ -73,7 +74,7 @@ class Grid(NamedTuple):
         batch_size, num_tokens, num_heads, _ = value.shape
         # Half the bytes of int64, and the table of a batch has far fewer rows than 2^31.
         numbers = torch.int32 if value.numel() < 2**31 else torch.int64
-        sides = torch.tensor(level_shapes, dtype=numbers, device=value.device)
+        sides = constant_beside(value, level_shapes, numbers)
         areas = sides.prod(1, dtype=numbers)
         starts = areas.cumsum(0, dtype=numbers) - areas
         table = torch.cat([sides, starts[:, None]], dim=1).repeat_interleave(num_points, dim=0)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import importlib.util
+import itertools
 import math
 import os
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from trackformer.devices import constant_beside
 from trackformer.models.ms_deform_attn.level_shapes import LevelShapes
 
 DTYPES: Final = (torch.float32, torch.bfloat16, torch.float16)
@@ -100,7 +101,7 @@ def _launch(
     with torch.cuda.device_of(value):  # type: ignore[no-untyped-call]
         getattr(_kernels(), kernel)[num_blocks * num_heads, batch_size](
             *(each.contiguous() for each in tensors),
-            _levels_on(value.device, level_shapes),
+            constant_beside(value, _rows_of(level_shapes), torch.int32),
             num_queries,
             value.shape[1],
             HEADS=num_heads,
@@ -142,12 +143,10 @@ def _kernels() -> Any:
     return triton_source
 
 
-# Not bounded: a captured CUDA graph reads its table for as long as it lives.
-@functools.cache
-def _levels_on(device: torch.device, level_shapes: LevelShapes) -> Tensor:
-    """Height, width and first token of each level; kept, as sending it makes the host wait."""
-    rows, start = [], 0
-    for height, width in level_shapes:
-        rows.append((height, width, start))
-        start += height * width
-    return torch.tensor(rows, dtype=torch.int32, device=device)
+def _rows_of(level_shapes: LevelShapes) -> tuple[tuple[int, int, int], ...]:
+    """Height, width and first token of each level."""
+    areas = [height * width for height, width in level_shapes]
+    starts = itertools.accumulate(areas, initial=0)
+    return tuple(
+        (height, width, start) for (height, width), start in zip(level_shapes, starts, strict=False)
+    )
