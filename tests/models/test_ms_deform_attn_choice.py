@@ -10,7 +10,7 @@ import torch
 from models.attention_inputs import random_inputs
 from trackformer.cli import run
 from trackformer.errors import ConfigError
-from trackformer.models.ms_deform_attn import choice, compiled
+from trackformer.models.ms_deform_attn import choice, compiled, triton_kernels
 from trackformer.models.ms_deform_attn.attention import ms_deform_attn
 from trackformer.models.ms_deform_attn.choice import (
     COMPILED,
@@ -65,6 +65,34 @@ def test_with_the_kernel_a_processor_runs_it():
 def test_cuda_runs_triton_where_it_can(dtype, needs_gradient, expected):
     pytest.importorskip("triton")
     assert chosen(CUDA, dtype, needs_gradient=needs_gradient).implementation == expected
+
+
+def test_without_a_compiler_for_tritons_launcher_cuda_runs_another_way_and_says_why(monkeypatch):
+    pytest.importorskip("triton")
+    if torch.cuda.is_available():
+        pytest.skip("a GPU is at hand")
+    monkeypatch.delenv("TRITON_INTERPRET")
+    triton_kernels._why_not_launched.cache_clear()
+    choices = [chosen(CUDA, needs_gradient=trained) for trained in (False, True)]
+    triton_kernels._why_not_launched.cache_clear()
+    assert [each.implementation for each in choices] == [PORTABLE, REFERENCE]
+    # As in a container without a C compiler: there is no driver here.
+    assert all("Triton cannot launch kernels here" in each.reason for each in choices)
+
+
+def test_deterministic_algorithms_are_deterministic():
+    torch.use_deterministic_algorithms(True)
+    try:
+        assert chosen(CUDA, needs_gradient=True).implementation == PORTABLE
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.parametrize("needs_gradient", [False, True])
+def test_other_devices_run_well_known_operators(monkeypatch, needs_gradient):
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    mps = torch.device("mps")
+    assert chosen(mps, needs_gradient=needs_gradient).implementation == REFERENCE
 
 
 def test_a_kernel_built_from_other_sources_is_not_run(monkeypatch):

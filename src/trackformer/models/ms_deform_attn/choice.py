@@ -46,7 +46,8 @@ def choose_implementation(
     Raises:
         ConfigError: One is forced that does not exist or cannot run here.
     """
-    choice: Choice = _choose(_forced, device.type, dtype, needs_gradient)
+    is_repeatable = torch.are_deterministic_algorithms_enabled()
+    choice: Choice = _choose(_forced, device.type, dtype, needs_gradient, is_repeatable)
     return choice
 
 
@@ -57,21 +58,30 @@ def _choose(
     device_type: str,
     dtype: torch.dtype,
     needs_gradient: bool,  # noqa: FBT001 - the compiler passes no keywords here
+    is_repeatable: bool,  # noqa: FBT001
 ) -> Choice:
     if forced:
         _check(forced, device_type, dtype)
         return Choice(forced, "forced")
     if device_type == "cpu":
-        problem = why_unavailable(COMPILED, device_type, dtype)
-        if problem is None:
-            return Choice(COMPILED, f"kernel for {compiled.instruction_set()}")
-        return Choice(PORTABLE, f"no compiled kernel: {problem}")
+        return _choose_for_processor(dtype)
+    if needs_gradient and is_repeatable and device_type == "cuda":
+        # All others add up in any order.
+        return Choice(PORTABLE, "deterministic algorithms are asked for; with gradient")
     problem = why_unavailable(TRITON, device_type, dtype)
     if problem is None:
         return Choice(TRITON, "a CUDA device, and Triton is installed")
-    if needs_gradient:
-        return Choice(REFERENCE, f"no Triton kernel ({problem}); with gradient")
+    if needs_gradient or device_type != "cuda":
+        # Only late versions of torch have bags of embeddings for Apple's GPUs.
+        return Choice(REFERENCE, f"no Triton kernel: {problem}")
     return Choice(PORTABLE, f"no Triton kernel ({problem}); without gradient")
+
+
+def _choose_for_processor(dtype: torch.dtype) -> Choice:
+    problem = why_unavailable(COMPILED, "cpu", dtype)
+    if problem is None:
+        return Choice(COMPILED, f"kernel for {compiled.instruction_set()}")
+    return Choice(PORTABLE, f"no compiled kernel: {problem}")
 
 
 def describe_implementations() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import itertools
 import math
@@ -35,6 +36,22 @@ def why_unavailable(device_type: str, dtype: torch.dtype) -> str | None:
         return f"for CUDA, not for {device_type}"
     if dtype not in DTYPES:
         return f"for float32, bfloat16 and float16, not for {dtype}"
+    return None if is_interpreted() else _why_not_launched()
+
+
+@functools.cache
+def _why_not_launched() -> str | None:
+    """What keeps Triton itself from launching anything: it needs a C compiler and Python's headers.
+
+    It finds out by compiling its launcher, which it keeps for later processes.
+    """
+    try:
+        from triton.runtime import driver
+
+        driver.active.get_current_target()
+    except Exception as error:  # of many kinds, and none forbids the other ways
+        reason = str(error).strip().partition("\n")[0]
+        return f"Triton cannot launch kernels here: {reason or type(error).__name__}"
     return None
 
 
