@@ -8,6 +8,16 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 
+def exact(
+    places: Float[Tensor, "*rows"], dtype: torch.dtype | None = None
+) -> Float[Tensor, "*rows"]:
+    """Places in an image in `dtype` (their own, if absent), but in float32 at least.
+
+    16 bits do not tell neighbouring pixels of a large image apart.
+    """
+    return places.to(torch.promote_types(dtype or places.dtype, torch.float32))
+
+
 def cxcywh_to_xyxy(boxes: Float[Tensor, "*rows 4"]) -> Float[Tensor, "*rows 4"]:
     """(centre x, centre y, width, height) to (left, top, right, bottom)."""
     centre, size = boxes[..., :2], boxes[..., 2:]

@@ -28,3 +28,10 @@ def test_an_mlp_has_no_relu_behind_the_last_layer():
     torch.nn.init.constant_(mlp.layers[-1].bias, -5.0)
     torch.nn.init.zeros_(mlp.layers[-1].weight)
     assert mlp(torch.rand(3, 4)).tolist() == [[-5.0, -5.0]] * 3
+
+
+def test_boxes_of_sixteen_bits_are_as_exact_as_their_references():
+    # In 16 bits, 0.7012 would be 0.6992 or 0.7031: five pixels of 1333 apart.
+    delta = torch.zeros(1, 1, 4, dtype=torch.bfloat16)
+    reference = torch.tensor([[[0.7012, 0.3, 0.2, 0.1]]])
+    torch.testing.assert_close(shift_reference(delta, reference), reference)

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from trackformer.boxes import exact
 from trackformer.devices import constant_beside
 from trackformer.models.deformable_attention import DeformableAttention
 from trackformer.models.ms_deform_attn.level_shapes import LevelShapes
@@ -58,7 +59,7 @@ class DeformableEncoder(nn.Module):
         """The same levels with refined tokens; the position is added in every layer."""
         tokens, is_padding, shapes = levels.tokens, levels.is_padding, levels.level_shapes
         centres = cell_centres(shapes, levels.valid_ratios)
-        reference = on_every_level(centres, levels.valid_ratios).to(tokens.dtype)
+        reference = exact(on_every_level(centres, levels.valid_ratios), tokens.dtype)
         for layer in self.layers:
             tokens = layer(tokens, levels.position, reference, is_padding, shapes)
         return replace(levels, tokens=tokens)

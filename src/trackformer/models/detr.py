@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from trackformer.boxes import exact
 from trackformer.errors import ConfigError
 from trackformer.models.backbone import Backbone
 from trackformer.models.heads import build_box_head, build_class_head
@@ -110,7 +111,7 @@ class Detr(nn.Module):
         normed = self.output_norm(layer_embeddings[layers])
         return DecoderOutput(
             class_logits=self.class_head(normed),
-            boxes=self.box_head(normed).sigmoid(),
+            boxes=exact(self.box_head(normed)).sigmoid(),
             embeddings=layer_embeddings[-1],
         )
 

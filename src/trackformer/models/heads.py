@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from trackformer.boxes import exact
+
 FOREGROUND_PRIOR = 0.01
 """Every class's score before training (Lin et al. 2017, section 3.3): most is background."""
 
@@ -58,7 +60,7 @@ def shift_reference(
     σ(Δ + σ⁻¹(reference)); a reference point shifts only the centre (Zhu et al. 2021, appendix A.3).
     """
     missing = delta.shape[-1] - reference.shape[-1]
-    return (delta + F.pad(inverse_sigmoid(reference), (0, missing))).sigmoid()
+    return (exact(delta) + F.pad(inverse_sigmoid(exact(reference)), (0, missing))).sigmoid()
 
 
 def inverse_sigmoid(probability: Float[Tensor, "*rows"]) -> Float[Tensor, "*rows"]:

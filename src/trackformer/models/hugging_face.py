@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from trackformer.boxes import inverse_sigmoid
+from trackformer.boxes import exact, inverse_sigmoid
 from trackformer.devices import constant_beside
 from trackformer.models.frozen_batch_norm import fold_batch_norms, freeze_batch_norms
 from trackformer.models.hugging_face_sampling import use_fast_sampling
@@ -80,8 +80,9 @@ class HuggingFaceDetector(nn.Module):
     ) -> DecoderQueries:
         """The encoder cells that look most like an object (query selection)."""
         network = self.network
+        dtype = torch.promote_types(memory.tokens.dtype, torch.float32)  # of places
         anchors, is_valid = network.generate_anchors(
-            memory.level_shapes, device=memory.tokens.device, dtype=memory.tokens.dtype
+            memory.level_shapes, device=memory.tokens.device, dtype=dtype
         )
         selected = network.enc_output(is_valid.to(memory.tokens.dtype) * memory.tokens)
         class_logits = network.enc_score_head(selected)
@@ -90,7 +91,8 @@ class HuggingFaceDetector(nn.Module):
         chosen = selected.gather(1, rows.expand(-1, -1, selected.shape[-1]))
         # Boxes of the chosen cells only: their head costs as much as a decoder layer.
         anchors = anchors.expand(len(rows), -1, -1)
-        box_logits = network.enc_bbox_head(chosen) + anchors.gather(1, rows.expand(-1, -1, 4))
+        box_logits = exact(network.enc_bbox_head(chosen))
+        box_logits = box_logits + anchors.gather(1, rows.expand(-1, -1, 4))
         boxes = box_logits.sigmoid() / _canvas_ratio(memory)
         if network.config.learn_initial_query:
             content = network.weight_embedding.weight[: rows.shape[1]].expand(len(rows), -1, -1)

@@ -56,7 +56,8 @@ class SinePositionEncoding(nn.Module):
         is_image = ~is_padding
         axes = []
         for dim in (1, 2):
-            count = is_image.cumsum(dim, dtype=torch.float32)
+            # Whole numbers: torch refuses other sums on a GPU where all must be repeatable.
+            count = is_image.cumsum(dim, dtype=torch.int32).to(torch.float32)
             last = count.narrow(dim, -1, 1)
             # Where a row or column is all padding, `last` is 0.
             angles = (count + self.offset) / (last + 1e-6) * (2 * math.pi)

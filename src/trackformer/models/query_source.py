@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from trackformer.boxes import exact
 from trackformer.models.deformable_transformer import cell_centres
 from trackformer.models.heads import MLP
 from trackformer.models.position_encoding import sine_features
@@ -41,7 +42,7 @@ class LearnedQueries(nn.Module):
 
     def forward(self, memory: Memory) -> DecoderQueries:
         """The same queries for every image of `memory`."""
-        reference = self.reference_points(self.position).sigmoid()
+        reference = exact(self.reference_points(self.position)).sigmoid()
         content, position, reference = (
             rows[None].expand(len(memory.tokens), -1, -1)
             for rows in (self.content, self.position, reference)
@@ -112,12 +113,13 @@ class ProposalQueries(nn.Module):
         tokens = memory.tokens.masked_fill(~can_propose[..., None], 0.0)
         tokens = self.token_norm(self.token_projection(tokens))
         class_logits = class_head(tokens)
-        unbounded_boxes = box_head(tokens) + anchors.to(tokens.dtype)
+        unbounded_boxes = exact(box_head(tokens)) + anchors
         num_queries = min(self.num_queries, tokens.shape[1])
         # Proposals are trained with every object as class 0.
         best = class_logits[..., 0].topk(num_queries, dim=1).indices
         # detach: the first stage learns from its own loss only.
-        reference = unbounded_boxes.gather(1, best[..., None].expand(-1, -1, 4)).detach().sigmoid()
+        chosen = unbounded_boxes.gather(1, best[..., None].expand(-1, -1, 4))
+        reference = exact(chosen.detach()).sigmoid()
         content, position = self.asked_at(reference)
         return DecoderQueries(
             content=content,
