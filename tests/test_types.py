@@ -68,11 +68,27 @@ def test_selecting_objects_keeps_ignore_regions_and_masks_in_step():
     assert chosen.masks[1].tolist() == [[False, False, True]]
 
 
-def test_a_clip_moves_as_a_whole():
+def empty_clip() -> Clip:
     images = Images.from_list([torch.ones(3, 2, 2)])
     none = torch.zeros(0, 4)
     empty = tensor([], dtype=torch.long)
     target = Target(none, empty, empty, torch.zeros(0), none)
-    moved = Clip((images, images), ((target,), (target,))).to("meta")
+    return Clip((images, images), ((target,), (target,)))
+
+
+def test_a_clip_moves_as_a_whole():
+    moved = empty_clip().to("meta")
     assert {str(part.pixels.device) for part in moved.images} == {"meta"}
     assert moved.targets[1][0].ignore_boxes.device.type == "meta"
+
+
+def test_all_of_a_clip_is_put_where_a_gpu_fetches_it(monkeypatch: pytest.MonkeyPatch):
+    # Pinning needs a GPU's driver: here it is moving to a device without memory.
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda rows: rows.to("meta"))
+    pinned = empty_clip().pin_memory()
+    parts = [part for images in pinned.images for part in (images.pixels, images.is_padding)]
+    parts += [images.image_sizes for images in pinned.images]
+    for (target,) in pinned.targets:
+        parts += [target.boxes, target.labels, target.track_ids, target.visibility]
+        parts.append(target.ignore_boxes)
+    assert {part.device.type for part in parts} == {"meta"}

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -46,6 +47,13 @@ def sent(tensor: Tensor, device: torch.device | str) -> Tensor:
     """
     target = torch.device(device)
     return tensor.to(target, non_blocking=target.type not in ("cpu", "mps"))
+
+
+def fetched_together(tensors: Sequence[Tensor]) -> list[np.ndarray]:
+    """Numbers of any shapes in one transfer, as float32: whole ones are exact below 2^24."""
+    together = torch.cat([each.flatten().float() for each in tensors]).cpu()
+    parts = torch.split_with_sizes(together, [each.numel() for each in tensors])
+    return [part.view(each.shape).numpy() for part, each in zip(parts, tensors, strict=True)]
 
 
 def current_stream(device: torch.device) -> torch.cuda.Stream | None:

@@ -61,6 +61,12 @@ class Images:
             is_padding[index, : image.shape[1], : image.shape[2]] = False
         return cls(pixels, is_padding, sizes)
 
+    def pin_memory(self) -> Images:
+        """The same batch where a GPU can fetch it by itself."""
+        return Images(
+            self.pixels.pin_memory(), self.is_padding.pin_memory(), self.image_sizes.pin_memory()
+        )
+
     def to(self, device: torch.device | str) -> Images:
         """The same batch on another device."""
         return Images(
@@ -86,6 +92,10 @@ class Target:
     """Regions (relative cxcywh) where unannotated objects may be: no loss for queries inside."""
     masks: Bool[Tensor, "G H W"] | None = None
     """Pixels of each object; a row without any means that the outline is not known."""
+
+    def pin_memory(self) -> Target:
+        """The same objects where a GPU can fetch them by itself."""
+        return self._each(lambda rows: rows.pin_memory(), self.ignore_boxes.pin_memory())
 
     def to(self, device: torch.device | str) -> Target:
         """The same objects on another device."""
@@ -114,6 +124,11 @@ class Clip:
     images: tuple[Images, ...]
     targets: tuple[tuple[Target, ...], ...]
     """Indexed [frame][image]."""
+
+    def pin_memory(self) -> Clip:
+        """The same clip where a GPU can fetch it by itself; a loader of data calls this."""
+        targets = tuple(tuple(target.pin_memory() for target in frame) for frame in self.targets)
+        return Clip(tuple(images.pin_memory() for images in self.images), targets)
 
     def to(self, device: torch.device | str) -> Clip:
         """The same clip on another device."""

@@ -32,6 +32,7 @@ NEEDS_NUMBERS = {
 def register() -> None:
     """Let PyTorch know the name; for the whole process."""
     backend_registration._setup_privateuseone_for_python_backend(NAME)
+    getattr(torch, NAME).get_amp_supported_dtype = lambda: [torch.bfloat16]
 
 
 class Remote(Tensor):

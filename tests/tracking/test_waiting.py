@@ -8,11 +8,27 @@ from pathlib import Path
 
 import pytest
 
+from trackformer.types import NO_OBJECT, PADDING
+
 ONE_TRANSFER = ["aten._to_copy.default pretended to cpu"]
 
 
 @pytest.mark.parametrize("name", ["detr", "deformable_detr", "two_frames", "nano"])
 def test_a_frame_waits_for_its_device_once(name: str):
+    found = on_a_pretended_device(name)
+    assert found["tracking"] == 5 * [ONE_TRANSFER]
+    assert found["detecting"] == ONE_TRANSFER
+    assert found["together"] == ONE_TRANSFER
+    assert found["same_ids"]
+
+
+def test_targets_are_assigned_in_one_transfer_for_all_images_and_layers():
+    found = on_a_pretended_device("matching")
+    assert found["matching"] == ONE_TRANSFER
+    assert found["index"] == 3 * [[[NO_OBJECT, 0], [0, PADDING]]]
+
+
+def on_a_pretended_device(name: str) -> dict[str, object]:
     tests = Path(__file__).parents[1]
     answer = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "tracking.waiting", name],
@@ -22,8 +38,4 @@ def test_a_frame_waits_for_its_device_once(name: str):
         check=False,
     )
     assert answer.returncode == 0, answer.stderr[-2000:]
-    found = json.loads(answer.stdout)
-    assert found["tracking"] == 5 * [ONE_TRANSFER]
-    assert found["detecting"] == ONE_TRANSFER
-    assert found["together"] == ONE_TRANSFER
-    assert found["same_ids"]
+    return json.loads(answer.stdout)

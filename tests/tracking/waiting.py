@@ -5,6 +5,7 @@ It gives the process a device that is not there (`pretended_device`).
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -16,8 +17,11 @@ from trackformer.models.ms_deform_attn.choice import REFERENCE, forced_implement
 from trackformer.models.settings import DeformableDetrSettings, DetrSettings
 from trackformer.tracking.steps import update_together
 from trackformer.tracking.tracker import ObjectDetector, Tracker, prepare_frame
+from trackformer.training.matching import match
+from trackformer.training.settings import MatchingSettings
 from tracking.compiled_tracking import RESTLESS, restless_model
-from tracking.pretended_device import Device, moved, register
+from tracking.pretended_device import NAME, Device, moved, register
+from training.worlds import box, nobody_carried, output, target
 
 SMALL = {
     "detr": DetrSettings(**SIZES, classification="sigmoid"),
@@ -56,9 +60,32 @@ def waits_of(name: str) -> dict[str, object]:
         }
 
 
+def waits_of_matching() -> dict[str, object]:
+    """The waits of the assignment of two images' targets in three decoder layers."""
+    answer = output([[box(0.2, 0.5), box(0.8, 0.5)]] * 2, layers=3)
+    targets = [
+        target([box(0.8, 0.5)]),
+        target([box(0.2, 0.5)], ignore=[box(0.8, 0.5, 0.2)]),
+    ]
+    with Device() as device:
+        place = torch.device(NAME, 0)
+        remote = replace(
+            answer,
+            class_logits=answer.class_logits.to(place),
+            boxes=answer.boxes.to(place),
+            is_padding=answer.is_padding.to(place),
+        )
+        targets, carried = [each.to(place) for each in targets], nobody_carried(2).to(place)
+        device.taken_waits()
+        found = match(remote, targets, carried, MatchingSettings())
+        waits = device.taken_waits()
+        return {"matching": waits, "index": found.cpu().tolist()}
+
+
 if __name__ == "__main__":
     register()
     # Tensors without version counters cannot be wrapped.
     torch.inference_mode = lambda mode=True: torch.set_grad_enabled(not mode)
     with forced_implementation(REFERENCE):
-        sys.stdout.write(json.dumps(waits_of(sys.argv[1])))
+        name = sys.argv[1]
+        sys.stdout.write(json.dumps(waits_of_matching() if name == "matching" else waits_of(name)))

@@ -13,7 +13,7 @@ from models.test_trackformer_parity import previous_images
 from trackformer.checkpoints.published_names import from_published_trackformer
 from trackformer.models.trackformer import TrackFormer
 from trackformer.training.losses import set_prediction_loss
-from trackformer.training.matching import match, match_layer
+from trackformer.training.matching import match, match_layers
 from trackformer.training.settings import LossSettings, MatchingSettings
 from trackformer.types import Memory, ModelOutput, Target, TrackQueries
 
@@ -66,17 +66,17 @@ def test_every_layer_has_the_published_losses(name):
 def test_proposals_are_matched_as_published():
     recording = read_recording("deformable_r50_small_refine_twostage")
     published = recording["enc_outputs"]
-    target_index = match_layer(
-        published["pred_logits_class0"][..., None],
-        published["pred_boxes"],
+    target_index = match_layers(
+        published["pred_logits_class0"][None, ..., None],
+        published["pred_boxes"][None],
         [of_one_class(target) for target in targets_of(recording)],
         DETECTING,
         MatchingSettings(),
-        may_share=True,
+        may_share=[True],
         has_no_object_class=False,
     )
     num_tokens = published["pred_boxes"].shape[1]
-    expected = as_target_index([recording["enc_matcher_indices"]], num_tokens)[0]
+    expected = as_target_index([recording["enc_matcher_indices"]], num_tokens)
     assert torch.equal(target_index, expected)
 
 

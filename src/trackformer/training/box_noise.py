@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from trackformer.boxes import sanitise
+from trackformer.devices import sent
 
 
 def shaken(
@@ -19,8 +20,8 @@ def shaken(
         box_noise: Share of a box's size.
         generator: On the CPU.
     """
-    noise = 2 * torch.rand(boxes.shape, generator=generator).to(boxes) - 1
-    noise = noise * box_noise
+    noise = sent(torch.rand(boxes.shape, generator=generator), boxes.device).to(boxes.dtype)
+    noise = (2 * noise - 1) * box_noise
     centres = boxes[..., :2] + noise[..., :2] * boxes[..., 2:] / 2
     sizes = boxes[..., 2:] * (1 + noise[..., 2:])
     return sanitise(torch.cat([centres, sizes], dim=-1)).clamp(max=1)

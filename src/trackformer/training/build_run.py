@@ -210,6 +210,8 @@ def build_loader(sources: list[tuple[AnnotatedData, float]], run: Run) -> DataLo
         persistent_workers=False,
         prefetch_factor=2 if settings.workers else None,
         worker_init_fn=_quiet_worker,
+        # A GPU then fetches a batch by itself, while the one before is still worked on.
+        pin_memory=run.accelerator.device.type == "cuda",
     )
 
 

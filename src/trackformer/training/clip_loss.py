@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from trackformer.devices import sent
 from trackformer.models.trackformer import TrackFormer
 from trackformer.training.denoising import Denoiser, NoisyCopies, denoising_losses
 from trackformer.training.frame_loss import ClipLossSettings, frame_loss, weighted
@@ -213,7 +214,7 @@ def _num_objects(
 ) -> float:
     """Objects in the batch, averaged over processes: many small batches equal a large one."""
     count = sum(len(target.labels) for target in targets)
-    mean = mean_over_processes(torch.tensor(float(count), device=output.boxes.device))
+    mean = mean_over_processes(sent(torch.tensor(float(count)), output.boxes.device))
     return max(float(mean), 1.0)
 
 

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from trackformer.devices import sent
 from trackformer.models.trackformer import TrackFormer
 from trackformer.training.box_noise import shaken
 from trackformer.training.losses import SetLosses, padded_targets, set_prediction_loss
@@ -97,8 +98,8 @@ class Denoiser(nn.Module):
         num_groups = self.settings.track_groups
         embeddings = tracks.embeddings.repeat(1, num_groups, 1)
         size = embeddings.detach().square().mean(-1, keepdim=True).sqrt()
-        noise = torch.randn(embeddings.shape, generator=generator).to(embeddings)
-        noisy = embeddings + self.settings.embedding_noise * size * noise
+        noise = sent(torch.randn(embeddings.shape, generator=generator), embeddings.device)
+        noisy = embeddings + self.settings.embedding_noise * size * noise.to(embeddings.dtype)
         return _Part(
             model.as_content(noisy),
             shaken(tracks.boxes.repeat(1, num_groups, 1), self.settings.box_noise, generator),
@@ -111,13 +112,13 @@ class Denoiser(nn.Module):
     ) -> _Part:
         num_groups = self.settings.object_groups
         boxes, labels = padded_targets(targets, class_contents.weight)
-        counts = torch.tensor([len(target.labels) for target in targets], device=labels.device)
+        counts = sent(torch.tensor([len(target.labels) for target in targets]), labels.device)
         rows = torch.arange(labels.shape[1], device=labels.device).expand_as(labels)
         index = torch.where(rows < counts[:, None], rows, PADDING).repeat(1, num_groups)
         labels = labels.repeat(1, num_groups)
         wrong = torch.randint(class_contents.num_embeddings, labels.shape, generator=generator)
         is_wrong = torch.rand(labels.shape, generator=generator) < self.settings.label_noise
-        shown = torch.where(is_wrong.to(labels.device), wrong.to(labels.device), labels)
+        shown = torch.where(sent(is_wrong, labels.device), sent(wrong, labels.device), labels)
         first = self.settings.track_groups + 1
         return _Part(
             class_contents(shown),

@@ -177,10 +177,11 @@ def _hits_by_score(
 ) -> tuple[Float[Tensor, " A"], Bool[Tensor, " A"]]:
     """Scores of an image's predictions, and which are the first on their object, best first."""
     found = predictions_of(output, image)
-    on = is_on(found, target)
+    # On the processor: one object after the other is looked for.
+    on = is_on(found, target).cpu()
     order = found.scores.argsort(descending=True, stable=True).tolist()
-    is_hit = torch.zeros(len(order), dtype=torch.bool, device=on.device)
-    is_open = torch.ones(len(target.labels), dtype=torch.bool, device=on.device)
+    is_hit = torch.zeros(len(order), dtype=torch.bool)
+    is_open = torch.ones(len(target.labels), dtype=torch.bool)
     for query in order:
         candidates = torch.nonzero(on[query] & is_open)[:, 0]
         if len(candidates) > 0:
@@ -188,5 +189,5 @@ def _hits_by_score(
             is_open[candidates[0]] = False
     boxes = cxcywh_to_xyxy(sanitise(found.boxes.float()))
     is_excused = share_inside(boxes, cxcywh_to_xyxy(target.ignore_boxes.float())) > SAME_PLACE
-    counts = ~output.is_padding[image] & (is_hit | ~is_excused)
-    return found.scores[counts], is_hit[counts]
+    counts = ~output.is_padding[image].cpu() & (is_hit | ~is_excused.cpu())
+    return found.scores.cpu()[counts], is_hit[counts]

@@ -12,7 +12,7 @@ from torch import Tensor
 from trackformer.models.trackformer import TrackFormer
 from trackformer.training.losses import SetLosses, set_prediction_loss
 from trackformer.training.mask_losses import mask_losses
-from trackformer.training.matching import match_layer
+from trackformer.training.matching import match_layers
 from trackformer.training.settings import (
     LossSettings,
     MatchingSettings,
@@ -79,19 +79,19 @@ def _proposal_loss(
     if proposals.class_agnostic:
         targets = [replace(target, labels=torch.zeros_like(target.labels)) for target in targets]
     nobody = torch.zeros((len(targets), 0), dtype=torch.long, device=proposals.boxes.device)
-    index = match_layer(
-        proposals.class_logits,
-        proposals.boxes,
+    index = match_layers(
+        proposals.class_logits[None],
+        proposals.boxes[None],
         targets,
         nobody,
         settings.matching,
-        may_share=True,
+        may_share=[True],
         has_no_object_class=output.has_no_object_class,
     )
     return set_prediction_loss(
         proposals.class_logits[None],
         proposals.boxes[None],
-        index[None],
+        index,
         targets,
         num_objects,
         settings.loss,

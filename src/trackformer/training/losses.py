@@ -97,10 +97,9 @@ def _background_weights(
     target_index: Int[Tensor, "D B Q"], num_track_queries: int, settings: LossSettings
 ) -> Float[Tensor, " Q"]:
     """Weight of every query where it must find nothing."""
-    num_object_queries = target_index.shape[-1] - num_track_queries
-    weights = [settings.lost_track_weight] * num_track_queries
-    weights += [settings.no_object_weight] * num_object_queries
-    return torch.tensor(weights, device=target_index.device)
+    queries = torch.arange(target_index.shape[-1], device=target_index.device)
+    is_track = queries < num_track_queries
+    return torch.where(is_track, settings.lost_track_weight, settings.no_object_weight)
 
 
 def _cross_entropy(

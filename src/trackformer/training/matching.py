@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from trackformer.boxes import cxcywh_to_xyxy, pairwise_giou, pairwise_iou, sanitise, share_inside
+from trackformer.devices import fetched_together, sent
 from trackformer.training.settings import MatchingSettings
 from trackformer.types import NO_OBJECT, PADDING, ModelOutput, Target
 
@@ -40,68 +42,78 @@ def match(
         Index into the image's target, `NO_OBJECT`, or `PADDING` for rows without loss: padding,
         and unmatched object queries inside ignore regions or on hardly visible objects.
     """
-    layers = [
-        match_layer(
-            output.class_logits[layer],
-            output.boxes[layer],
-            targets,
-            carried,
-            settings,
-            may_share=settings.coopetition and layer < len(output.boxes) - 1,
-            has_no_object_class=output.has_no_object_class,
-            is_padding=output.is_padding,
-        )
-        for layer in range(len(output.boxes))
-    ]
-    return torch.stack(layers)
+    last = len(output.boxes) - 1
+    return match_layers(
+        output.class_logits,
+        output.boxes,
+        targets,
+        carried,
+        settings,
+        may_share=[settings.coopetition and layer < last for layer in range(last + 1)],
+        has_no_object_class=output.has_no_object_class,
+        is_padding=output.is_padding,
+    )
 
 
 @torch.no_grad()
-def match_layer(  # noqa: PLR0913 - one layer's predictions, the targets, and how to compare them
-    class_logits: Float[Tensor, "B Q K"],
-    boxes: Float[Tensor, "B Q 4"],
+def match_layers(  # noqa: PLR0913 - predictions, the targets, and how to compare them
+    class_logits: Float[Tensor, "D B Q K"],
+    boxes: Float[Tensor, "D B Q 4"],
     targets: Sequence[Target],
     carried: Int[Tensor, "B T"],
     settings: MatchingSettings,
     *,
-    may_share: bool,
+    may_share: Sequence[bool],
     has_no_object_class: bool,
     is_padding: Bool[Tensor, "B Q"] | None = None,
-) -> Int[Tensor, "B Q"]:
-    """`match` for the predictions of one layer; `may_share`: carried targets are open, too."""
-    num_tracks = carried.shape[1]
-    rows = []
+) -> Int[Tensor, "D B Q"]:
+    """`match` for the predictions of some layers; `may_share`: carried targets are open, too."""
+    num_layers, num_tracks = len(boxes), carried.shape[1]
+    costs, excused = [], []
     # In float32 whatever the autocast: half-precision costs reorder close pairs and overflow.
     with torch.autocast(class_logits.device.type, enabled=False):
         for image, target in enumerate(targets):
-            logits = class_logits[image, num_tracks:].float()
-            predicted = sanitise(boxes[image, num_tracks:].float())
-            is_open = target.visibility >= settings.birth_visibility
-            if not may_share:
-                is_open = is_open.clone()
-                is_open[carried[image][carried[image] >= 0]] = False
-            assigned = torch.full(
-                (len(predicted),), NO_OBJECT, dtype=torch.long, device=predicted.device
-            )
-            open_rows = torch.nonzero(is_open)[:, 0]
+            logits = class_logits[:, image, num_tracks:].float().flatten(0, 1)
+            predicted = sanitise(boxes[:, image, num_tracks:].float()).flatten(0, 1)
             cost = matching_cost(
-                logits,
-                predicted,
-                target.select(open_rows),
-                settings,
-                has_no_object_class=has_no_object_class,
+                logits, predicted, target, settings, has_no_object_class=has_no_object_class
             )
             if is_padding is not None:
-                cost = cost.masked_fill(is_padding[image, num_tracks:, None], UNDEFINED_COST)
-            queries, columns = linear_sum_assignment(cost.cpu().numpy())
-            assigned[torch.as_tensor(queries, device=predicted.device)] = open_rows[
-                torch.as_tensor(columns, device=predicted.device)
-            ]
-            assigned[(assigned == NO_OBJECT) & _is_excused(predicted, target, settings)] = PADDING
-            if is_padding is not None:
-                assigned[is_padding[image, num_tracks:]] = PADDING
-            rows.append(torch.cat([carried[image], assigned]))
-    return torch.stack(rows)
+                is_padded = is_padding[image, num_tracks:].repeat(num_layers)
+                cost = cost.masked_fill(is_padded[:, None], UNDEFINED_COST)
+            costs.append(cost.view(num_layers, boxes.shape[2] - num_tracks, len(target.labels)))
+            excused.append(_is_excused(predicted, target, settings).view(costs[-1].shape[:2]))
+    is_open = [target.visibility >= settings.birth_visibility for target in targets]
+    assigned = sent(_assigned(costs, is_open, carried, may_share), boxes.device)
+    assigned = torch.where((assigned == NO_OBJECT) & torch.stack(excused, 1), PADDING, assigned)
+    if is_padding is not None:
+        assigned = torch.where(is_padding[:, num_tracks:], PADDING, assigned)
+    return torch.cat([carried.expand(num_layers, -1, -1), assigned], dim=2)
+
+
+def _assigned(
+    costs: Sequence[Float[Tensor, "D N _"]],
+    is_open: Sequence[Bool[Tensor, " _"]],
+    carried: Int[Tensor, "B T"],
+    may_share: Sequence[bool],
+) -> Int[Tensor, "D B N"]:
+    """The target that each object query takes, on the processor; `NO_OBJECT` for the others."""
+    # All layers and images in one transfer: a GPU is waited for once a frame.
+    fetched = fetched_together([*costs, *is_open, carried])
+    carried_rows = fetched.pop().astype(np.int64)
+    num_layers, num_queries = costs[0].shape[:2]
+    assigned = np.full((num_layers, len(costs), num_queries), NO_OBJECT)
+    for image, (cost, visible) in enumerate(
+        zip(fetched[: len(costs)], fetched[len(costs) :], strict=True)
+    ):
+        taken = carried_rows[image]
+        is_free = visible > 0
+        is_free[taken[taken >= 0]] = False
+        for layer, shares in enumerate(may_share):
+            rows = np.flatnonzero(visible if shares else is_free)
+            queries, columns = linear_sum_assignment(cost[layer][:, rows])
+            assigned[layer, image, queries] = rows[columns]
+    return torch.from_numpy(assigned)
 
 
 def matching_cost(
@@ -138,8 +150,6 @@ def _is_excused(
     """Queries that may see something nobody can blame them for, nor ask them for."""
     predicted = cxcywh_to_xyxy(boxes)
     is_excused = share_inside(predicted, cxcywh_to_xyxy(target.ignore_boxes)) > 0.5
-    hardly_visible = target.boxes[target.visibility < settings.birth_visibility]
-    if len(hardly_visible) > 0:
-        overlap = pairwise_iou(predicted, cxcywh_to_xyxy(hardly_visible)).amax(1)
-        is_excused = is_excused | (overlap > 0.5)
-    return is_excused
+    overlap = pairwise_iou(predicted, cxcywh_to_xyxy(target.boxes))
+    is_hardly_visible = target.visibility < settings.birth_visibility
+    return is_excused | ((overlap > 0.5) & is_hardly_visible).any(1)

@@ -16,6 +16,7 @@ from trackformer.boxes import (
     sanitise,
     smoothed_displacements,
 )
+from trackformer.devices import sent
 from trackformer.tracking.together import padded_together
 from trackformer.training.settings import TrackQuerySettings
 from trackformer.types import NO_OBJECT, PADDING, ModelOutput, Target, TrackQueries
@@ -149,8 +150,8 @@ def augment(
     is_free[: output.num_track_queries] = False
     free = torch.nonzero(is_free)[:, 0]
     chosen = _near_ones(boxes[free], carried.boxes, wanted, generator)
-    false = free[chosen.to(free.device)]
-    keep = torch.nonzero(stays)[:, 0].to(boxes.device)
+    false = free[sent(chosen, free.device)]
+    keep = sent(torch.nonzero(stays)[:, 0], boxes.device)
     added = false_positives(output, image_index, false, carries_gradient=False)
     return joined(select_carried(carried, keep), added)
 
