@@ -20,6 +20,10 @@ def test_a_frame_waits_for_its_device_once(name: str):
     assert found["detecting"] == ONE_TRANSFER
     assert found["together"] == ONE_TRANSFER
     assert found["same_ids"]
+    # Recorded from the second frame on: nothing in the calls needs the processor.
+    assert found["replaying"] == 5 * [ONE_TRANSFER]
+    assert found["num_replayed"] >= 8
+    assert found["same_ids_replayed"]
 
 
 def test_targets_are_assigned_in_one_transfer_for_all_images_and_layers():
@@ -31,7 +35,16 @@ def test_targets_are_assigned_in_one_transfer_for_all_images_and_layers():
 def on_a_pretended_device(name: str) -> dict[str, object]:
     tests = Path(__file__).parents[1]
     answer = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "tracking.waiting", name],
+        [
+            sys.executable,
+            "-W",
+            "ignore",
+            "-W",
+            "error::UserWarning:trackformer",
+            "-m",
+            "tracking.waiting",
+            name,
+        ],
         env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tests), *sys.path])},
         capture_output=True,
         text=True,

@@ -11,8 +11,10 @@ import numpy as np
 import torch
 
 from models.conftest import SIZES
+from models.fast.pretended_recorder import PretendedRecorder
 from trackformer.checkpoints.load import load_model
 from trackformer.models.fast.optimize import optimize_for_inference
+from trackformer.models.fast.replayed import ReplayedDetector
 from trackformer.models.ms_deform_attn.choice import REFERENCE, forced_implementation
 from trackformer.models.settings import DeformableDetrSettings, DetrSettings
 from trackformer.tracking.steps import update_together
@@ -51,10 +53,21 @@ def waits_of(name: str) -> dict[str, object]:
         for _ in range(2):
             device.taken_waits()
             update_together(remote, streams, [prepare_frame(remote, each) for each in FRAMES[:2]])
+        together = device.taken_waits()
+        recorder = PretendedRecorder(f"{NAME}:0")
+        remote.detector = ReplayedDetector(remote.detector, recorder)
+        tracker = Tracker(remote, SETTINGS)
+        replayed_ids, replaying = [], []
+        for frame in FRAMES:
+            replayed_ids.append(tracker.update(frame).track_ids.tolist())
+            replaying.append(device.taken_waits())
         return {
+            "replaying": replaying,
+            "num_replayed": recorder.num_replayed,
+            "same_ids_replayed": replayed_ids == expected,
             "tracking": tracking,
             "detecting": detecting,
-            "together": device.taken_waits(),
+            "together": together,
             "same_ids": ids == expected,
             "num_reidentified": tracker.tracks.num_reidentified,
         }

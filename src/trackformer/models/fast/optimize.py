@@ -9,6 +9,7 @@ from torch import nn
 
 from trackformer.errors import ConfigError
 from trackformer.models.fast.convolution import FusedConvolution
+from trackformer.models.fast.cuda_recorder import CudaRecorder
 from trackformer.models.fast.distribution_decoder import distribution_decoder
 from trackformer.models.fast.feed_forward import fused_feed_forward
 from trackformer.models.fast.hugging_face_layers import fast_layer
@@ -16,13 +17,16 @@ from trackformer.models.fast.linear import PackedLinear
 from trackformer.models.fast.low_precision import LowPrecisionDetector
 from trackformer.models.fast.remembered import RememberedEncoding
 from trackformer.models.fast.replacing import replace_modules
+from trackformer.models.fast.replayed import ReplayedDetector
 from trackformer.models.fast.residual_blocks import fused_residual_block
 from trackformer.models.frozen_batch_norm import fold_batch_norms, freeze_batch_norms
 from trackformer.models.settings import HuggingFaceSettings
 from trackformer.models.trackformer import TrackFormer
 
 
-def optimize_for_inference(model: TrackFormer, dtype: torch.dtype | None = None) -> TrackFormer:
+def optimize_for_inference(
+    model: TrackFormer, dtype: torch.dtype | None = None, *, cuda_graphs: bool = True
+) -> TrackFormer:
     """A copy of a model that answers faster and cannot be trained or saved.
 
     BatchNorm goes into the convolutions, activations and sums into their last pass, parallel
@@ -34,19 +38,15 @@ def optimize_for_inference(model: TrackFormer, dtype: torch.dtype | None = None)
         model: In evaluation mode, on the device where it will stay; unchanged.
         dtype: `torch.bfloat16` for half the memory traffic: boxes then differ by up to about 0.01
             of the image, or entirely where other queries are selected. None: as the model is.
+        cuda_graphs: On a CUDA device, calls of a shape that came before are recorded and replayed:
+            the host launches one graph instead of hundreds of kernels. For one thread at a time,
+            on one of torch's streams.
 
     Raises:
         ConfigError: Another `dtype`, bfloat16 for a model that predicts masks, or the model is in
             training mode or optimised already.
     """
-    if dtype not in (None, torch.float32, torch.bfloat16):
-        raise ConfigError(f"dtype: expected torch.float32 or torch.bfloat16, got {dtype}")
-    if dtype == torch.bfloat16 and model.predicts_masks:
-        raise ConfigError("dtype: expected torch.float32, since the model predicts masks")
-    if model.training:
-        raise ConfigError("model: expected one in evaluation mode (`model.eval()`)")
-    if model.is_for_inference:
-        raise ConfigError("model: expected one that is not optimised for inference yet")
+    _check(model, dtype)
     fast = copy.deepcopy(model).requires_grad_(requires_grad=False)
     fast.is_for_inference = True
     fast.detector.last_layer_only = True  # type: ignore[assignment]
@@ -63,7 +63,21 @@ def optimize_for_inference(model: TrackFormer, dtype: torch.dtype | None = None)
         replace_modules(fast, _fast_part)
     if low:
         fast.detector = LowPrecisionDetector(fast.detector)
+    device = next(fast.parameters()).device
+    if cuda_graphs and device.type == "cuda":
+        fast.detector = ReplayedDetector(fast.detector, CudaRecorder(device))
     return fast
+
+
+def _check(model: TrackFormer, dtype: torch.dtype | None) -> None:
+    if dtype not in (None, torch.float32, torch.bfloat16):
+        raise ConfigError(f"dtype: expected torch.float32 or torch.bfloat16, got {dtype}")
+    if dtype == torch.bfloat16 and model.predicts_masks:
+        raise ConfigError("dtype: expected torch.float32, since the model predicts masks")
+    if model.training:
+        raise ConfigError("model: expected one in evaluation mode (`model.eval()`)")
+    if model.is_for_inference:
+        raise ConfigError("model: expected one that is not optimised for inference yet")
 
 
 def _fast_part(module: nn.Module) -> nn.Module | None:
