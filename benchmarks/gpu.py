@@ -1,26 +1,39 @@
 """On a GPU: deformable attention in bfloat16, and tracked frames a second.
 
 Run: `python -m benchmarks.gpu`. TrackFormer with a ResNet-50 (the published size, one frame) at
-800 x 1333 with 50 tracks in bfloat16; the clock, with the device waited for.
+800 x 1333 with 50 live tracks in bfloat16, the whole frame: pixels to the device, network, tracks
+on the processor; by the clock. `replayed`: the calls are CUDA graphs, as `optimize_for_inference`
+makes them; `launched`: without.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from benchmarks import deformable_attention
-from benchmarks.tracked_frame import SIZE, TRACKS, published_architecture, tracks_of
+from benchmarks.tracked_frame import SIZE, TRACKS, published_architecture
+from trackformer.input_settings import InputSettings
 from trackformer.models.fast.optimize import optimize_for_inference
 from trackformer.models.ms_deform_attn.choice import REFERENCE
 from trackformer.models.trackformer import TrackFormer
-from trackformer.types import Images, TrackQueries
+from trackformer.tracking.settings import TrackerSettings
+from trackformer.tracking.steps import update_together
+from trackformer.tracking.tracker import Tracker, prepare_frame
+from trackformer.tracking.tracks import Tracks
 
 STREAMS = (1, 2, 4, 8)
-FRAMES = 20
-ATTENTION_SIZES = deformable_attention.SIZES
+FRAMES = 50
+WARM_UP = 5
+"""Frames before the clock runs: kernels are compiled, graphs recorded."""
+UNDYING = TrackerSettings(
+    birth_score=1.0, keep_score=0.0, reid_score=0.0, track_nms_iou=None, birth_nms_iou=None
+)
+"""Nobody is born and nobody is lost, whatever random weights say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,48 +49,74 @@ def why_skipped() -> str | None:
     return None if torch.cuda.is_available() else "needs a GPU"
 
 
-def measure(device: torch.device | None = None, size: tuple[int, int] = SIZE) -> list[Row]:
+def measure(
+    device: torch.device | None = None,
+    size: tuple[int, int] = SIZE,
+    *,
+    streams: Sequence[int] = STREAMS,
+    num_frames: int = FRAMES,
+    attention_sizes: Sequence[deformable_attention.Size] = deformable_attention.SIZES,
+) -> list[Row]:
     """Ratios to `grid_sample`, then frames a second by number of streams."""
     device = device or torch.device("cuda")
-    attention = deformable_attention.measure(ATTENTION_SIZES, device=device, dtype=torch.bfloat16)
     rows = []
-    for row in attention:
+    for row in deformable_attention.measure(attention_sizes, device=device, dtype=torch.bfloat16):
         if row.implementation != REFERENCE:
             what = f"{row.size}, {row.implementation}"
             rows.append(Row(f"{what}, forward, x", row.forward_ratio))
             rows.append(Row(f"{what}, forward and backward, x", row.both_ratio))
+            rows.append(Row(f"{what}, forward and backward, ms", row.both_ms))
     model = published_architecture(two_frames=False).to(device)
-    fast = optimize_for_inference(model, torch.bfloat16)
-    for count in STREAMS:
-        rate = _frames_per_second(fast, device, size, count)
-        rows.append(Row(f"{count} streams, frames a second in all", rate))
+    # Frames are as large as the network's input.
+    sides = {"shorter_side": min(size), "longest_side": max(size)}
+    model.settings = model.settings.model_copy(update={"input": InputSettings(**sides)})
+    for form, graphs in (("replayed", True), ("launched", False)):
+        fast = optimize_for_inference(model, torch.bfloat16, cuda_graphs=graphs)
+        for count in streams:
+            rate = _frames_per_second(fast, size, count, num_frames)
+            rows.append(Row(f"{count} streams, {form}, frames a second in all", rate))
     return rows
 
 
 def _frames_per_second(
-    model: TrackFormer, device: torch.device, size: tuple[int, int], num_streams: int
+    model: TrackFormer, size: tuple[int, int], num_streams: int, num_frames: int
 ) -> float:
-    images = Images.from_list([torch.randn(3, *size) for _ in range(num_streams)]).to(device)
-    one = tracks_of(model, TRACKS)
-    tracks = TrackQueries(
-        one.embeddings.expand(num_streams, -1, -1).to(device),
-        one.boxes.expand(num_streams, -1, -1).to(device),
-        one.is_padding.expand(num_streams, -1).to(device),
+    trackers = [_busy_tracker(model) for _ in range(num_streams)]
+    pictures = np.random.default_rng(0).integers(0, 256, (num_streams, *size, 3), dtype=np.uint8)
+
+    def step() -> None:
+        frames = [prepare_frame(model, picture) for picture in pictures]
+        update_together(model, trackers, frames, slots_of=1)
+
+    for _ in range(WARM_UP):
+        step()
+    start = time.perf_counter()
+    for _ in range(num_frames):
+        step()  # its end waits for the device
+    seconds = time.perf_counter() - start
+    assert [len(each.tracks.ids) for each in trackers] == [TRACKS] * num_streams
+    return num_frames * num_streams / seconds
+
+
+def _busy_tracker(model: TrackFormer) -> Tracker:
+    """With live tracks of random objects."""
+    tracker = Tracker(model, UNDYING)
+    generator = torch.Generator().manual_seed(0)
+    whole, ids = torch.zeros(TRACKS, dtype=torch.long), torch.arange(1, TRACKS + 1)
+    tracker.tracks = Tracks(
+        ids=ids,
+        boxes=0.1 + 0.8 * torch.rand(TRACKS, 4, generator=generator),
+        displacements=torch.zeros(TRACKS, 2),
+        scores=torch.ones(TRACKS),
+        labels=whole,
+        embeddings=torch.randn(TRACKS, model.embedding_size, generator=generator),
+        frames_missed=whole,
+        published_counts=torch.zeros(TRACKS, 2, dtype=torch.long),
+        next_id=TRACKS + 1,
+        frame_index=0,
+        num_reidentified=0,
     )
-    with torch.inference_mode():
-        for _ in range(3):
-            model(images, tracks)
-        _wait(device)
-        start = time.perf_counter()
-        for _ in range(FRAMES):
-            model(images, tracks)
-        _wait(device)
-    return FRAMES * num_streams / (time.perf_counter() - start)
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    return tracker
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from benchmarks import long_stream
+from benchmarks import deformable_attention, gpu, long_stream
 from benchmarks.data_loading import WAYS
 from benchmarks.goals import goal_rows
 from benchmarks.own_process import peak_megabytes, start_of_peak
@@ -39,6 +39,22 @@ def test_goals_are_ratios_of_measured_rows():
 
 def test_a_row_that_needs_a_gpu_says_so():
     assert reached({"gpu": {"skipped": "needs a GPU"}})[-1].endswith("needs a GPU")
+
+
+@pytest.mark.slow
+def test_what_a_gpu_will_measure_runs_at_a_small_size_on_a_processor():
+    tiny = deformable_attention.Size("enc32", ((4, 6), (2, 3)), 8, None)
+    measured = gpu.measure(
+        torch.device("cpu"), (64, 96), streams=(1, 2), num_frames=1, attention_sizes=[tiny]
+    )
+    rows = [{"what": row.what, "figure": row.figure} for row in measured]
+    attention, frames = reached({"gpu": {"rows": rows}})[-2:]
+    assert float(attention.removesuffix("x")) > 0
+    assert float(frames) > 0
+    forms = [row.what for row in measured if "streams" in row.what]
+    assert [words.split(", ")[:2] for words in forms] == [
+        [f"{count} streams", form] for form in ("replayed", "launched") for count in (1, 2)
+    ]
 
 
 def test_every_goal_has_a_section():

@@ -206,14 +206,20 @@ def test_levels_that_are_not_the_tokens_are_refused():
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
-def test_cuda_kernels_give_the_oracles_numbers_and_gradients(dtype):
-    inputs = random_inputs(LEVEL_SHAPES, num_queries=300, num_channels=36).to(torch.float32)
+@pytest.mark.parametrize(
+    ("num_channels", "num_points"), [(5, 3), (16, 1), (32, 4), (36, 6), (128, 4)]
+)
+def test_cuda_kernels_give_the_oracles_numbers_and_gradients(dtype, num_channels, num_points):
+    inputs = random_inputs(
+        LEVEL_SHAPES, num_queries=300, num_channels=num_channels, num_points=num_points
+    ).to(torch.float32)
     rounded = inputs.value.to(dtype)
     expected, expected_grads = gradients(
         AttentionInputs(LEVEL_SHAPES, rounded.float(), *inputs.tensors[1:]), REFERENCE
     )
     on_gpu = [each.cuda() for each in (rounded, *inputs.tensors[1:])]
     attended, grads = gradients(AttentionInputs(LEVEL_SHAPES, *on_gpu), TRITON)
-    tolerance = 1e-4 if dtype == torch.float32 else 5e-2
+    # The gradient that comes in is rounded to 16 bits, too.
+    tolerance = 1e-4 if dtype == torch.float32 else 1e-1
     for ours, theirs in zip((attended, *grads), (expected, *expected_grads), strict=True):
         torch.testing.assert_close(ours.cpu().float(), theirs, atol=tolerance, rtol=tolerance)

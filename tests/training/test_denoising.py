@@ -223,3 +223,29 @@ def test_queries_without_a_place_have_no_noisy_copies(tmp_path):
     }
     with pytest.raises(ConfigError, match="queries start from a place"):
         train(TrainingSettings.model_validate(recipe))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize(("dtype", "off_by"), [(torch.float32, 0.02), (torch.bfloat16, 0.1)])
+def test_a_step_on_a_gpu_has_the_loss_of_a_processor(model, dtype, off_by):
+    expected = float(loss_on("cpu", model, torch.float32).detach())
+    try:
+        loss = loss_on("cuda", model.to("cuda"), dtype)
+        loss.backward()
+        assert float(loss.detach()) == pytest.approx(expected, rel=off_by)
+        gradients = [each.grad for each in model.parameters() if each.grad is not None]
+        assert all(each.isfinite().all() for each in gradients)
+    finally:
+        model.zero_grad()
+        model.to("cpu")
+
+
+def loss_on(device, model, dtype):
+    """Of two frames with tracks and noisy copies."""
+    settings = ClipLossSettings(TrackQuerySettings(), MatchingSettings(), LossSettings())
+    copies = denoiser(object_groups=2, track_groups=2).to(device)
+    clip = clip_of([*ONE, *TWO], [*TWO, *ONE]).to(device)
+    with torch.autocast(device, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
+        found = clip_loss(model, clip, settings, generator(), lambda count: count, denoiser=copies)
+    return found.total
