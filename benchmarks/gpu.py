@@ -2,8 +2,8 @@
 
 Run: `python -m benchmarks.gpu`. TrackFormer with a ResNet-50 (the published size, one frame) at
 800 x 1333 with 50 live tracks in bfloat16, the whole frame: pixels to the device, network, tracks
-on the processor; by the clock. `replayed`: the calls are CUDA graphs, as `optimize_for_inference`
-makes them; `launched`: without.
+on the processor; by the clock. `replayed`: the calls are CUDA graphs (`cuda_graphs` of
+`optimize_for_inference`); `launched`: without.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from trackformer.models.trackformer import TrackFormer
 
 
 def optimize_for_inference(
-    model: TrackFormer, dtype: torch.dtype | None = None, *, cuda_graphs: bool = True
+    model: TrackFormer, dtype: torch.dtype | None = None, *, cuda_graphs: bool = False
 ) -> TrackFormer:
     """A copy of a model that answers faster and cannot be trained or saved.
 
@@ -40,7 +40,7 @@ def optimize_for_inference(
             of the image, or entirely where other queries are selected. None: as the model is.
         cuda_graphs: On a CUDA device, calls of a shape that came before are recorded and replayed:
             the host launches one graph instead of hundreds of kernels. For one thread at a time,
-            on one of torch's streams.
+            on one of torch's streams. Off until it has been seen on a device (CONTRIBUTING.md).
 
     Raises:
         ConfigError: Another `dtype`, bfloat16 for a model that predicts masks, or the model is in
