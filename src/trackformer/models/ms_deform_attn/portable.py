@@ -27,7 +27,7 @@ from trackformer.models.ms_deform_attn.surroundings import (
     weigh_corners,
 )
 
-SAMPLES_AT_ONCE = 131_072
+SAMPLES_AT_ONCE = 65_536
 """Rows and weights of this many samples stay in a processor's cache."""
 
 
@@ -42,10 +42,15 @@ def forward(
     table = value.reshape(-1, num_channels)
     output = value.new_empty((*sampling_locations.shape[:2], num_heads * num_channels))
     grid = Grid.of(value, level_shapes, sampling_locations.shape[4])
-    for queries in _chunks(attention_weights):
+    # The largest tensors of a chunk have the same place in every chunk.
+    chunks = list(_chunks(attention_weights))
+    room = len(CORNERS) * max((attention_weights[:, each].numel() for each in chunks), default=0)
+    all_rows, all_weights = grid.columns.new_empty(room), value.new_empty(room)
+    for queries in chunks:
         chunk_weights = attention_weights[:, queries].flatten(3)
         shape = (*chunk_weights.shape[:3], len(CORNERS), chunk_weights.shape[3])
-        rows, weights = grid.columns.new_empty(shape), value.new_empty(shape)
+        size = len(CORNERS) * chunk_weights.numel()
+        rows, weights = all_rows[:size].view(shape), all_weights[:size].view(shape)
         x, y = grid.axes(sampling_locations[:, queries].flatten(3, 4))
         grid.surrounding_rows(x, y, out=rows.unbind(-2))
         weigh_corners(x, y, chunk_weights, out=weights.unbind(-2))
