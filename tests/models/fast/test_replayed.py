@@ -15,7 +15,7 @@ from trackformer.models.fast.replayed import SLOTS, ReplayedDetector
 from trackformer.models.fast.watch import Watch
 from trackformer.models.settings import DetrSettings, ModelSettings
 from trackformer.models.trackformer import TrackFormer
-from trackformer.types import Images, TrackQueries
+from trackformer.types import Images, ProposalBoxes, TrackQueries
 
 
 def tracked(model: TrackFormer, images: Images, num_tracks: int):
@@ -51,6 +51,19 @@ def test_replayed_frames_have_the_same_answers_however_many_tracks_there_are(nam
     # The frame and its queries once; the decoder for 5 to 16 queries, and for 17 to 32.
     assert SLOTS == 16
     assert recorder.num_recorded == 4
+
+
+def test_proposals_are_replayed_however_many_there_are():
+    plain, replayed, recorder = pair("refinement_two_stage")
+    images = random_images((96, 64))
+    for count in (1, 2, 3):
+        boxes = 0.2 + 0.6 * torch.rand(1, count, 4, generator=torch.Generator().manual_seed(count))
+        proposed = ProposalBoxes(boxes, torch.zeros(1, count, dtype=torch.bool))
+        with torch.inference_mode():
+            found, expected = (each(images, proposed=proposed) for each in (replayed, plain))
+        torch.testing.assert_close(found.boxes, expected.boxes)
+        assert torch.equal(found.is_padding, expected.is_padding)
+    assert recorder.num_recorded == 3
 
 
 def test_an_answer_stays_as_it_was_when_the_next_frame_is_replayed():

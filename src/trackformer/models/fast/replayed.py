@@ -21,7 +21,7 @@ from trackformer.types import (
 )
 
 SLOTS: Final = 16
-"""Queries are padded to a multiple of this: their number changes from frame to frame."""
+"""Queries and proposals are padded to a multiple of this: their number changes with every frame."""
 
 
 class ReplayedDetector(nn.Module):
@@ -47,9 +47,22 @@ class ReplayedDetector(nn.Module):
     def object_queries(
         self, memory: Memory, proposed: ProposalBoxes | None = None
     ) -> DecoderQueries:
-        """The detector's queries."""
-        return self._replayed(
+        """The detector's queries, those of the proposals last."""
+        missing = 0 if proposed is None else -proposed.boxes.shape[1] % SLOTS
+        if proposed is not None:
+            proposed = ProposalBoxes(
+                _longer(proposed.boxes, missing, 0.5), _longer(proposed.is_padding, missing, 1.0)
+            )
+        queries = self._replayed(
             "object_queries", self._detector.object_queries, _for_the_decoder(memory), proposed
+        )
+        rows = slice(queries.content.shape[1] - missing)
+        return replace(
+            queries,
+            content=queries.content[:, rows],
+            position=queries.position[:, rows],
+            reference=queries.reference[:, rows],
+            is_padding=queries.is_padding[:, rows],
         )
 
     def decode(self, memory: Memory, queries: DecoderQueries) -> DecoderOutput:
@@ -84,16 +97,16 @@ def _for_the_decoder(memory: Memory) -> Memory:
 def _in_slots(queries: DecoderQueries) -> DecoderQueries:
     """The queries, and behind them padding, which no other query sees."""
     missing = -queries.content.shape[1] % SLOTS
-
-    def longer(rows: Tensor, value: float) -> Tensor:
-        added = rows.new_full((len(rows), missing, *rows.shape[2:]), value)
-        return torch.cat([rows, added], dim=1)
-
     return DecoderQueries(
-        content=longer(queries.content, 0.0),
-        position=longer(queries.position, 0.0),
+        content=_longer(queries.content, missing, 0.0),
+        position=_longer(queries.position, missing, 0.0),
         # A box in the middle: padding must be harmless, not absent, to every layer.
-        reference=longer(queries.reference, 0.5),
-        is_padding=longer(queries.is_padding, 1.0),
-        groups=None if queries.groups is None else longer(queries.groups, 0.0),
+        reference=_longer(queries.reference, missing, 0.5),
+        is_padding=_longer(queries.is_padding, missing, 1.0),
+        groups=None if queries.groups is None else _longer(queries.groups, missing, 0.0),
     )
+
+
+def _longer(rows: Tensor, missing: int, value: float) -> Tensor:
+    added = rows.new_full((len(rows), missing, *rows.shape[2:]), value)
+    return torch.cat([rows, added], dim=1)
