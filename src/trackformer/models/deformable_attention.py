@@ -122,9 +122,17 @@ def _without_padding(
     value: Float[Tensor, "B S C"], is_padding: Bool[Tensor, "B S"]
 ) -> Float[Tensor, "B S C"]:
     """Zeros where there is padding."""
-    is_on_cpu = is_padding.device.type == "cpu" and not torch.compiler.is_compiling()
-    if is_on_cpu and not is_padding.any():
-        # A look at a mask costs nothing here; a pass over the largest tensor of the layer does.
+    if _is_seen_whole(is_padding):
         return value
     # In place: the projection is nobody else's.
     return value.masked_fill_(is_padding[..., None], 0.0)
+
+
+def _is_seen_whole(is_padding: Bool[Tensor, "B S"]) -> bool:
+    """Whether a look finds no padding.
+
+    On a processor it costs nothing, and saves a pass over the largest tensor of the layer; a GPU
+    would have to be waited for, and a compiled graph cannot look at all.
+    """
+    is_on_cpu = is_padding.device.type == "cpu" and not torch.compiler.is_compiling()
+    return is_on_cpu and not bool(is_padding.any())

@@ -9,6 +9,7 @@ import torch
 
 from models.conftest import DETECTORS, random_images
 from models.fast.pretended_recorder import PretendedRecorder
+from trackformer.models import deformable_attention
 from trackformer.models.fast import recordings
 from trackformer.models.fast.recordings import Recordings
 from trackformer.models.fast.replayed import SLOTS, ReplayedDetector
@@ -16,6 +17,12 @@ from trackformer.models.fast.watch import Watch
 from trackformer.models.settings import DetrSettings, ModelSettings
 from trackformer.models.trackformer import TrackFormer
 from trackformer.types import Images, ProposalBoxes, TrackQueries
+
+
+@pytest.fixture(autouse=True)
+def _as_on_a_device(monkeypatch):
+    """Only on a processor does a layer look whether there is padding."""
+    monkeypatch.setattr(deformable_attention, "_is_seen_whole", lambda _: False)
 
 
 def tracked(model: TrackFormer, images: Images, num_tracks: int):
