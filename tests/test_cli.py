@@ -26,6 +26,7 @@ VERBS = (
     "benchmark",
     "data",
     "convert",
+    "export",
     "demo",
     "info",
 )

@@ -21,6 +21,7 @@ from trackformer.verbs import (
     demo,
     detect,
     evaluate,
+    export,
     info,
     track,
     train,
@@ -93,7 +94,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     verbs = parser.add_subparsers(dest="verb", title="verbs", metavar="VERB")
-    for module in (track, detect, train, evaluate, tune, benchmark, data, convert, demo, info):
+    modules = (track, detect, train, evaluate, tune, benchmark, data, convert, export, demo, info)
+    for module in modules:
         name = module.__name__.rpartition(".")[2]
         verb = verbs.add_parser(
             name, help=module.SUMMARY, description=module.SUMMARY, allow_abbrev=False

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from trackformer.evaluation.report import evaluate_folders, write_json
 from trackformer.evaluation.tracking_scores import TrackingScores
-from trackformer.models.trackformer import TrackFormer
+from trackformer.models.frame_model import FrameModel
 from trackformer.tracking.run import VideoRun, track_video
 
 
@@ -21,7 +21,7 @@ class Demonstration:
     metrics: Path
 
 
-def demonstrate(model: TrackFormer, output: Path) -> Demonstration:
+def demonstrate(model: FrameModel, output: Path) -> Demonstration:
     """Track the bundled clip, score the tracks, and write all of it into a folder.
 
     Results of an earlier demonstration are replaced.

@@ -61,7 +61,7 @@ def test_what_is_left_out_is_said_in_one_line(source, tmp_path, capsys, monkeypa
         warnings.warn("its mask head is left out", stacklevel=1)
         return load_model(path)
 
-    monkeypatch.setattr(convert, "load_model", load_a_part)
+    monkeypatch.setattr(convert, "load_weights", load_a_part)
     written = tmp_path / "written.safetensors"
 
     code = cli.run(["convert", str(source), str(written)])

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from trackformer.atomic_files import refuse_existing
-from trackformer.checkpoints.load import load_model
+from trackformer.checkpoints.load import load_weights
 from trackformer.checkpoints.model_files import read_notes, save_model
 from trackformer.errors import ConfigError
 from trackformer.models.trackformer import TrackFormer
@@ -72,7 +72,7 @@ def convert(
     """Load `source`, whatever it is, and write it to `destination` in our own format.
 
     Args:
-        source: Anything `load_model` takes.
+        source: Anything `load_weights` takes.
         destination: Ends in `.safetensors`.
         tracker: Tracker settings to store with the weights; others stay as they are.
         overwrite: Replace a file that is there already.
@@ -87,7 +87,7 @@ def convert(
     if destination.suffix != ".safetensors":
         raise ConfigError(f"{destination}: expected a name that ends in .safetensors")
     refuse_existing(destination, overwrite=overwrite)
-    model = load_model(source)
+    model = load_weights(source)
     notes = read_notes(Path(source)) if Path(source).suffix == ".safetensors" else {}
     if tracker:
         stored = model.settings.tracker | dict(tracker)
@@ -101,7 +101,7 @@ def convert(
 
 def compare(model: TrackFormer, written: Path) -> Comparison:
     """Run the probe images through `model` and through the file written from it."""
-    ours, theirs = probe_outputs(model), probe_outputs(load_model(written))
+    ours, theirs = probe_outputs(model), probe_outputs(load_weights(written))
     if [each.shape for each in ours] != [each.shape for each in theirs]:
         difference = math.inf
     else:
@@ -115,7 +115,7 @@ def compare(model: TrackFormer, written: Path) -> Comparison:
 @torch.no_grad()
 def probe_outputs(model: TrackFormer) -> list[Float[Tensor, "_ _ _"]]:
     """Last layer's class logits and boxes, without and with track queries, on the CPU."""
-    device = next(model.parameters()).device
+    device = model.device
     images = Images.from_list([_probe_image(*size) for size in PROBE_SIZES]).to(device)
     first = model(images)
     rows = slice(0, NUM_PROBE_TRACKS)

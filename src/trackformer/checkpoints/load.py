@@ -11,27 +11,51 @@ from trackformer.checkpoints.hugging_face import MODEL_TYPES, load_hugging_face
 from trackformer.checkpoints.hugging_face_detr import DETR_MODEL_TYPES, load_hugging_face_detr
 from trackformer.checkpoints.hugging_face_files import read_config
 from trackformer.checkpoints.model_files import load_file
+from trackformer.checkpoints.onnx_model import ENDING, OnnxModel
 from trackformer.checkpoints.published_files import load_published
 from trackformer.errors import CheckpointError
 from trackformer.models.trackformer import TrackFormer
 
 
-def load_model(name_or_path: str | Path, device: torch.device | str = "cpu") -> TrackFormer:
+def load_model(
+    name_or_path: str | Path, device: torch.device | str = "cpu"
+) -> TrackFormer | OnnxModel:
     """Load a model, ready to track.
 
     Args:
         name_or_path: A bundled name (`bundled_models()`), a file saved by this library, a file
-            of the published DETR, Deformable DETR or TrackFormer code, or a folder saved by
-            transformers.
+            of the published DETR, Deformable DETR or TrackFormer code, a folder saved by
+            transformers, or an ONNX file that `trackformer export` wrote.
         device: Where to put it.
 
     Returns:
-        The model in evaluation mode.
+        The model in evaluation mode. Of an ONNX file one that tracks and detects only.
 
     Raises:
         CheckpointError: There is no such name or file, or it cannot be used.
+        ConfigError: An ONNX file, but no onnxruntime, or one that does not know the device.
+    """
+    if is_exported(name_or_path):
+        return OnnxModel(Path(name_or_path), device)
+    return load_weights(name_or_path, device)
+
+
+def is_exported(name_or_path: str | Path) -> bool:
+    """Whether a name is that of an ONNX file."""
+    return Path(name_or_path).suffix.lower() == ENDING
+
+
+def load_weights(name_or_path: str | Path, device: torch.device | str = "cpu") -> TrackFormer:
+    """`load_model` for what exported models cannot do: be trained, tuned, converted, exported.
+
+    Raises:
+        CheckpointError: There is no such name or file, or it holds no weights we know.
     """
     path = Path(name_or_path)
+    if is_exported(path):
+        raise CheckpointError(
+            f"{path}: expected weights, got an exported model, which can only track and detect"
+        )
     if path.is_dir():
         model = _load_folder(path)
     elif path.suffix == ".safetensors":

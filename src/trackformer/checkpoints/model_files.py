@@ -15,13 +15,14 @@ from trackformer.atomic_files import atomic_path
 from trackformer.config import settings_from
 from trackformer.errors import CheckpointError, ConfigError
 from trackformer.models.build import build_model
+from trackformer.models.frame_model import FrameModel
 from trackformer.models.settings import ModelSettings
 from trackformer.models.trackformer import TrackFormer
 
 FORMAT = "trackformer-1"
 
 
-def save_model(model: TrackFormer, path: Path, notes: Mapping[str, str] | None = None) -> None:
+def save_model(model: FrameModel, path: Path, notes: Mapping[str, str] | None = None) -> None:
     """Write weights and settings to one safetensors file, atomically.
 
     Args:
@@ -30,11 +31,11 @@ def save_model(model: TrackFormer, path: Path, notes: Mapping[str, str] | None =
         notes: More strings to keep in the file's header (recipe, scores, tracker settings).
 
     Raises:
-        CheckpointError: The model is one that `optimize_for_inference` made.
+        CheckpointError: The model is one that `optimize_for_inference` made, or an exported one.
     """
-    if model.is_for_inference:
+    if not isinstance(model, TrackFormer) or model.is_for_inference:
         raise CheckpointError(
-            f"{path}: expected a model that can be trained, got one optimised for inference; "
+            f"{path}: expected a model that can be trained, got one for inference only; "
             "save the model it was made from"
         )
     metadata = {
@@ -63,18 +64,29 @@ def load_file(path: Path) -> tuple[TrackFormer, dict[str, str]]:
         raise CheckpointError(f"{path}: no such file of weights") from error
     except (OSError, safetensors.SafetensorError) as error:
         raise CheckpointError(f"{path}: expected a safetensors file: {error}") from error
-    if metadata.get("format") != FORMAT:
+    model = build_model(stored_settings(path, metadata, FORMAT, "weights saved by trackformer"))
+    load_tensors(model, tensors, str(path))
+    return model.eval(), metadata
+
+
+def stored_settings(
+    path: Path, metadata: Mapping[str, str], file_format: str, expected: str
+) -> ModelSettings:
+    """What a file's header says of its model.
+
+    Raises:
+        CheckpointError: It is of another format than `file_format`, which holds what is `expected`,
+            or its settings are of another version.
+    """
+    if metadata.get("format") != file_format:
         raise CheckpointError(
-            f"{path}: expected weights saved by trackformer ({FORMAT}), "
+            f"{path}: expected {expected} ({file_format}), "
             f"got format {metadata.get('format', 'unknown')!r}"
         )
     try:
-        settings = settings_from(ModelSettings, json.loads(metadata["settings"]), str(path))
+        return settings_from(ModelSettings, json.loads(metadata["settings"]), str(path))
     except (ConfigError, KeyError, json.JSONDecodeError) as error:
         raise CheckpointError(f"{path}: the stored settings cannot be used: {error}") from error
-    model = build_model(settings)
-    load_tensors(model, tensors, str(path))
-    return model.eval(), metadata
 
 
 def read_notes(path: Path) -> dict[str, str]:

@@ -13,7 +13,7 @@ from trackformer.data.coco_results import (
 )
 from trackformer.evaluation.coco_scores import DetectionTable, evaluate_detections
 from trackformer.image_files import read_image
-from trackformer.models.trackformer import TrackFormer
+from trackformer.models.frame_model import FrameModel
 from trackformer.tracking.progress import progress_bar
 from trackformer.tracking.settings import DetectSettings
 from trackformer.tracking.tracker import ObjectDetector
@@ -22,7 +22,7 @@ EVERYTHING = DetectSettings(min_score=0.0, nms_iou=None, every_class=True)
 """AP ranks all that a model answers: a threshold or suppression could only take hits away."""
 
 
-def evaluate_detector(model: TrackFormer, ground_truth: Path) -> DetectionTable:
+def evaluate_detector(model: FrameModel, ground_truth: Path) -> DetectionTable:
     """Detect the objects in all images of a COCO file and score them.
 
     Args:
@@ -33,7 +33,7 @@ def evaluate_detector(model: TrackFormer, ground_truth: Path) -> DetectionTable:
 
 
 def detect_images(
-    model: TrackFormer, images: CocoImages, settings: DetectSettings = EVERYTHING
+    model: FrameModel, images: CocoImages, settings: DetectSettings = EVERYTHING
 ) -> list[dict[str, Any]]:
     """Detections in all images in COCO's form, with a bar on a terminal's error output.
 

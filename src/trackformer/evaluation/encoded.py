@@ -46,7 +46,7 @@ def encode_video(
     Raises:
         DataError: The sequence has no images, or one cannot be read.
     """
-    device = next(model.parameters()).device
+    device = model.device
     last: deque[FrameFeatures | None] = deque(maxlen=previous_frame_distance)
     memories = []
     size = (0, 0)
@@ -80,7 +80,7 @@ def track_encoded(
     Returns:
         For each of `settings` the results, frame by frame.
     """
-    device = next(model.parameters()).device
+    device = model.device
     states = [no_tracks(model.embedding_size) for _ in settings]
     results: list[list[ResultFrame]] = [[] for _ in settings]
     for memory in video.memories:

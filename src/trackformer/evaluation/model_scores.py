@@ -9,7 +9,7 @@ from typing import TypeVar
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
 from trackformer.data.results import result_of
 from trackformer.evaluation.tracking_metrics import EvaluationTable, evaluate_tracking
-from trackformer.models.trackformer import TrackFormer
+from trackformer.models.frame_model import FrameModel
 from trackformer.tracking.progress import progress_bar
 from trackformer.tracking.public_detections import PublicDetections
 from trackformer.tracking.settings import TrackerSettings
@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 
 
 def evaluate_model(
-    model: TrackFormer,
+    model: FrameModel,
     data: AnnotatedData,
     settings: TrackerSettings | None = None,
     on_frame: Callable[[], None] = lambda: None,
@@ -41,7 +41,7 @@ def evaluate_model(
 
 
 def track_sequences(
-    model: TrackFormer,
+    model: FrameModel,
     data: AnnotatedData,
     keep: Callable[[TrackedObjects], Result],
     settings: TrackerSettings | None = None,
@@ -73,7 +73,7 @@ def track_sequences(
 
 
 def track_sequence(
-    model: TrackFormer,
+    model: FrameModel,
     sequence: AnnotatedSequence,
     keep: Callable[[TrackedObjects], Result],
     settings: TrackerSettings | None = None,

@@ -291,8 +291,8 @@ def _as_tokens(features: Float[Tensor, "B C H W"]) -> Float[Tensor, "B S C"]:
 
 
 def _check_batch(previous: FrameFeatures, images: Images) -> None:
-    if len(previous.is_padding) != len(images.pixels):
+    before, now = previous.is_padding.shape[0], images.pixels.shape[0]
+    if before != now:
         raise DataError(
-            f"previous: expected the frames before these {len(images.pixels)} images, "
-            f"got features of {len(previous.is_padding)}"
+            f"previous: expected the frames before these {now} images, got features of {before}"
         )

@@ -91,7 +91,7 @@ class Detr(nn.Module):
                 "proposals: expected a model whose queries start from a place (deformable_detr or "
                 "hugging_face), got detr"
             )
-        batch_size = len(memory.tokens)
+        batch_size = memory.tokens.shape[0]
         position = self.object_query_position[None].expand(batch_size, -1, -1)
         return DecoderQueries(
             content=torch.zeros_like(position),

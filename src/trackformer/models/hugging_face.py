@@ -90,12 +90,12 @@ class HuggingFaceDetector(nn.Module):
         rows = scores.topk(min(self.num_queries, scores.shape[1]), dim=1).indices[..., None]
         chosen = selected.gather(1, rows.expand(-1, -1, selected.shape[-1]))
         # Boxes of the chosen cells only: their head costs as much as a decoder layer.
-        anchors = anchors.expand(len(rows), -1, -1)
+        anchors = anchors.expand(rows.shape[0], -1, -1)
         box_logits = exact(network.enc_bbox_head(chosen))
         box_logits = box_logits + anchors.gather(1, rows.expand(-1, -1, 4))
         boxes = box_logits.sigmoid() / _canvas_ratio(memory)
         if network.config.learn_initial_query:
-            content = network.weight_embedding.weight[: rows.shape[1]].expand(len(rows), -1, -1)
+            content = network.weight_embedding.weight[: rows.shape[1]].expand(rows.shape[0], -1, -1)
         else:
             content = chosen.detach()
         queries = DecoderQueries(

@@ -44,7 +44,7 @@ class LearnedQueries(nn.Module):
         """The same queries for every image of `memory`."""
         reference = exact(self.reference_points(self.position)).sigmoid()
         content, position, reference = (
-            rows[None].expand(len(memory.tokens), -1, -1)
+            rows[None].expand(memory.tokens.shape[0], -1, -1)
             for rows in (self.content, self.position, reference)
         )
         is_padding = memory.is_padding.new_zeros(content.shape[:2])
@@ -65,7 +65,7 @@ class AnchorQueries(nn.Module):
     def forward(self, memory: Memory) -> DecoderQueries:
         """The same queries for every image of `memory`."""
         content, position, reference = (
-            rows[None].expand(len(memory.tokens), -1, -1)
+            rows[None].expand(memory.tokens.shape[0], -1, -1)
             for rows in (self.content, self.position, self.anchors.sigmoid())
         )
         is_padding = memory.is_padding.new_zeros(content.shape[:2])

@@ -74,6 +74,11 @@ class TrackFormer(nn.Module):
         return self.decode(self.encode(images, frame), track_queries, proposed)
 
     @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    @property
     def embedding_size(self) -> int:
         """C, the width of a track query."""
         return self._as_detector.embedding_size

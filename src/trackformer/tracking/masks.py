@@ -8,13 +8,13 @@ from torch import Tensor
 
 from trackformer.devices import sent
 from trackformer.masks import Size, disjoint_masks_at, mask_probabilities
-from trackformer.models.trackformer import TrackFormer
+from trackformer.models.frame_model import FrameModel
 from trackformer.tracking.tracks import Tracks
 from trackformer.types import Images, Memory
 
 
 def track_masks(
-    model: TrackFormer, memory: Memory, tracks: Tracks, images: Images, frame_size: Size
+    model: FrameModel, memory: Memory, tracks: Tracks, images: Images, frame_size: Size
 ) -> Bool[Tensor, "N H W"]:
     """Masks of the tracks seen in the current frame: every pixel belongs to one at most.
 
@@ -31,7 +31,7 @@ def track_masks(
 
 
 def _probabilities(
-    model: TrackFormer, memory: Memory, embeddings: Float[Tensor, "N C"], images: Images
+    model: FrameModel, memory: Memory, embeddings: Float[Tensor, "N C"], images: Images
 ) -> Float[Tensor, "N H W"]:
     everyone = torch.ones((1, len(embeddings)), dtype=torch.bool, device=embeddings.device)
     logits = model.masks_of(memory, embeddings[None], everyone)

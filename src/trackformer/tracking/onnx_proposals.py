@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import cv2
 import numpy as np
 import supervision
-import torch
 from jaxtyping import Float, UInt8
 
-from trackformer.errors import CheckpointError, ConfigError, DataError
+from trackformer.checkpoints.onnx_session import OnnxSession
+from trackformer.errors import CheckpointError, DataError
 from trackformer.input_settings import InputSettings
 from trackformer.preprocessing import input_size, normalise
 
@@ -47,24 +47,24 @@ class OnnxProposals:
         min_score: Lowest score of a proposal.
 
     Raises:
-        ConfigError: onnxruntime, the extra `proposals`, is not installed.
+        ConfigError: onnxruntime, the extra `onnx`, is not installed.
         CheckpointError: The file cannot be read, or has other inputs or outputs.
     """
 
     def __init__(self, path: Path, min_score: float) -> None:
         self._path = path
         self._min_score = min_score
-        self._session = _open(path)
-        inputs = self._session.get_inputs()
-        outputs = {each.name for each in self._session.get_outputs()}
-        if len(inputs) != 1 or len(inputs[0].shape) != 4 or not {"dets", "labels"} <= outputs:
-            got = ", ".join(f"{each.name} {each.shape}" for each in inputs)
+        self._session = OnnxSession(path)
+        shapes = list(self._session.inputs.values())
+        outputs = self._session.outputs.keys()
+        if len(shapes) != 1 or len(shapes[0]) != 4 or not {"dets", "labels"} <= outputs:
+            got = ", ".join(f"{name} {list(shape)}" for name, shape in self._session.inputs.items())
             raise CheckpointError(
                 f"{path}: {EXPECTED}, got {got} and the outputs {', '.join(sorted(outputs))}"
             )
-        self._input_name: str = inputs[0].name
-        sides = tuple(inputs[0].shape[2:])
-        self._fixed_size = sides if all(isinstance(side, int) for side in sides) else None
+        (self._input_name,) = self._session.inputs
+        sides = [side for side in shapes[0][2:] if isinstance(side, int)]
+        self._fixed_size = (sides[0], sides[1]) if len(sides) == 2 else None
 
     def in_frame(self, frame: Frame) -> supervision.Detections:
         """The detector's answer for a frame, in its pixels.
@@ -106,25 +106,3 @@ class OnnxProposals:
         picture[: shown[0], : shown[1]] = cv2.resize(pixels, shown[::-1])
         ratio = np.array([shown[1] / size[1], shown[0] / size[0]], dtype=np.float32)
         return picture, np.tile(ratio, 2)
-
-
-# Any: onnxruntime, which publishes no type information, is imported only where it is asked for.
-def _open(path: Path) -> Any:
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise ConfigError(
-            f"{path}: needs onnxruntime: pip install 'trackformer[proposals]'"
-        ) from error
-    if not path.is_file():
-        raise CheckpointError(f"{path}: no such file")
-    options = onnxruntime.SessionOptions()
-    # As many threads as the model itself takes.
-    options.intra_op_num_threads = torch.get_num_threads()
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        # onnxruntime's own exceptions have no common base but Exception.
-        reason = " ".join(str(error).split())
-        raise CheckpointError(f"{path}: expected an ONNX model: {reason}") from error

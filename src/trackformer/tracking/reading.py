@@ -9,7 +9,7 @@ import torch
 
 from trackformer.devices import current_stream
 from trackformer.errors import DataError
-from trackformer.models.trackformer import TrackFormer
+from trackformer.models.frame_model import FrameModel
 from trackformer.tracking.tracker import PreparedFrame, prepare_frame
 from trackformer.video.frames import Frame, FrameSource
 from trackformer.video.read_ahead import read_ahead
@@ -20,7 +20,7 @@ class Reading:
     """Frames up to where a video breaks off, and why it did."""
 
     source: FrameSource
-    model: TrackFormer
+    model: FrameModel
     num_frames: int = 0
     broken_off: str | None = None
 
@@ -32,7 +32,7 @@ class Reading:
         """
         # Asked in the thread that will use the frames: what is not in one queue of a GPU has no
         # order.
-        stream = current_stream(next(self.model.parameters()).device)
+        stream = current_stream(self.model.device)
         frames = self._read(stream)
         return frames if self.source.num_frames is None else read_ahead(frames)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from trackformer.models.trackformer import TrackFormer
+from trackformer.models.frame_model import FrameModel
 from trackformer.tracking.output_files import OutputFiles, check_output, output_files
 from trackformer.tracking.outputs import open_outputs
 from trackformer.tracking.progress import progress_bar
@@ -44,7 +44,7 @@ class VideoRun:
 
 
 def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a default
-    model: TrackFormer,
+    model: FrameModel,
     source: Source,
     output: Path | str,
     settings: TrackerSettings | None = None,
@@ -95,7 +95,7 @@ def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a
 
 
 def detect_video(
-    model: TrackFormer,
+    model: FrameModel,
     source: Source,
     output: Path | str,
     settings: DetectSettings | None = None,
@@ -128,7 +128,7 @@ def opened(source: Source) -> FrameSource | nullcontext[FrameSource]:
 
 
 def _run(
-    model: TrackFormer,
+    model: FrameModel,
     source: FrameSource,
     files: OutputFiles,
     find: Callable[[Frame, PreparedFrame], TrackedObjects | Detections],

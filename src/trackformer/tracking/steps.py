@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from trackformer.models.trackformer import TrackFormer
+from trackformer.models.frame_model import FrameModel
 from trackformer.tracking.proposals import propose_together, untracked
 from trackformer.tracking.together import answers_apart, ask_together, in_slots
 from trackformer.tracking.tracker import PreparedFrame, Tracker
@@ -17,7 +17,7 @@ from trackformer.types import FrameFeatures, Images, MaskInput, Memory, TrackedO
 
 
 def update_together(
-    model: TrackFormer,
+    model: FrameModel,
     trackers: Sequence[Tracker],
     frames: Sequence[PreparedFrame],
     slots_of: int = 1,
@@ -56,7 +56,7 @@ def _groups(trackers: Sequence[Tracker], frames: Sequence[PreparedFrame]) -> lis
 
 
 def _one_pass(
-    model: TrackFormer,
+    model: FrameModel,
     trackers: list[Tracker],
     frames: list[PreparedFrame],
     slots_of: int,

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from trackformer.errors import DataError, TrackFormerError
-from trackformer.models.trackformer import TrackFormer
+from trackformer.models.frame_model import FrameModel
 from trackformer.tracking.output_files import OutputFiles, check_output, output_files
 from trackformer.tracking.outputs import ResultsWriter, open_outputs
 from trackformer.tracking.progress import progress_bar
@@ -26,7 +26,7 @@ from trackformer.video.frames import Frame
 
 
 def track_streams(  # noqa: PLR0913 - each is a choice of its own, and most have a default
-    model: TrackFormer,
+    model: FrameModel,
     sources: Sequence[Source],
     output: Path | str,
     settings: TrackerSettings | None = None,
@@ -146,7 +146,7 @@ class _Stream:
         assert self._current is not None
         return self._current[1]
 
-    def open(self, model: TrackFormer) -> None:
+    def open(self, model: FrameModel) -> None:
         """Begin to read; what fails is remembered."""
         try:
             source = self.resources.enter_context(opened(self._source))

@@ -15,7 +15,7 @@ from trackformer.boxes import non_maximum_suppression, to_pixels_xyxy
 from trackformer.config import settings_from
 from trackformer.errors import DataError
 from trackformer.models.best_pairs import best_pairs
-from trackformer.models.trackformer import TrackFormer
+from trackformer.models.frame_model import FrameModel
 from trackformer.preprocessing import input_size, normalise, resize
 from trackformer.tracking.lifecycle import advance
 from trackformer.tracking.masks import track_masks
@@ -55,11 +55,11 @@ class Tracker:
     """
 
     def __init__(
-        self, model: TrackFormer, settings: TrackerSettings | None = None, slots_of: int = 1
+        self, model: FrameModel, settings: TrackerSettings | None = None, slots_of: int = 1
     ) -> None:
         self._model = model
         self._slots_of = slots_of
-        self._device = next(model.parameters()).device
+        self._device = model.device
         self.settings = settings if settings is not None else settings_for(model)
         self.tracks: Tracks = self._no_tracks()
         # Filled only where the model looks at two frames.
@@ -156,7 +156,7 @@ class Tracker:
         return no_tracks(embedding_size)
 
 
-def settings_for(model: TrackFormer) -> TrackerSettings:
+def settings_for(model: FrameModel) -> TrackerSettings:
     """The tracker settings stored with a model's weights, or the defaults."""
     return settings_from(TrackerSettings, model.settings.tracker, "tracker settings of the model")
 
@@ -165,7 +165,7 @@ def settings_for(model: TrackFormer) -> TrackerSettings:
 class ObjectDetector:
     """Detects objects in single frames: a tracker without memory."""
 
-    model: TrackFormer
+    model: FrameModel
     settings: DetectSettings = field(default_factory=DetectSettings)
 
     def detect(self, frame: FrameLike | PreparedFrame, frame_index: int = 0) -> Detections:
@@ -231,7 +231,7 @@ class PreparedFrame:
     """(height, width) of the frame as it came."""
 
 
-def prepare_frame(model: TrackFormer, frame: FrameLike | PreparedFrame) -> PreparedFrame:
+def prepare_frame(model: FrameModel, frame: FrameLike | PreparedFrame) -> PreparedFrame:
     """A frame as the model wants it, on the model's device; may run in another thread.
 
     Raises:
@@ -240,11 +240,11 @@ def prepare_frame(model: TrackFormer, frame: FrameLike | PreparedFrame) -> Prepa
     if isinstance(frame, PreparedFrame):
         return frame
     pixels = as_pixels(frame)
-    images = prepare(model, pixels, next(model.parameters()).device)
+    images = prepare(model, pixels, model.device)
     return PreparedFrame(images, (pixels.shape[0], pixels.shape[1]))
 
 
-def prepare(model: TrackFormer, pixels: UInt8[np.ndarray, "H W 3"], device: torch.device) -> Images:
+def prepare(model: FrameModel, pixels: UInt8[np.ndarray, "H W 3"], device: torch.device) -> Images:
     """Resize and normalise one frame as the model wants it."""
     settings = model.settings.input
     height, width = pixels.shape[:2]

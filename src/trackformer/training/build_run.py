@@ -15,7 +15,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from trackformer.checkpoints.classes import with_classes
-from trackformer.checkpoints.load import load_model
+from trackformer.checkpoints.load import load_weights
 from trackformer.data.annotations import AnnotatedData
 from trackformer.data.class_lists import with_classes_of
 from trackformer.data.clips import BatchShare, ClipDataset
@@ -140,7 +140,7 @@ def build_run(settings: TrainingSettings) -> Run:
 
 def _initial_model(settings: TrainingSettings) -> TrackFormer:
     if settings.initial is not None:
-        model = with_classes(load_model(settings.initial), settings.class_names)
+        model = with_classes(load_weights(settings.initial), settings.class_names)
     else:
         assert settings.model is not None
         model = build_model(settings.model.model_copy(update={"class_names": settings.class_names}))
@@ -167,7 +167,7 @@ def _build_denoiser(model: TrackFormer, settings: TrainingSettings) -> Denoiser 
         return None
     _check_places(model, "denoising")
     denoiser = Denoiser(wanted, len(settings.class_names), model.embedding_size)
-    return denoiser.to(next(model.parameters()).device)
+    return denoiser.to(model.device)
 
 
 def _check_places(model: TrackFormer, setting: str) -> None:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from trackformer.verbs.model import add_model_arguments, load
+from trackformer.verbs.model import WEIGHTS_HELP, add_model_arguments, load_network
 from trackformer.verbs.printing import print_whole
 from trackformer.verbs.settings_file import changes_in
 
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="another detector's boxes for the peers: NAME.txt in the MOTChallenge format for each "
         "sequence NAME",
     )
-    add_model_arguments(parser)
+    add_model_arguments(parser, WEIGHTS_HELP)
     parser.add_argument(
         "--settings",
         type=Path,
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
     data = read_annotations(options.data)
     given = None if options.detections is None else read_results(data, options.detections)
     changes = changes_in(options.settings)
-    model = load(options)
+    model = load_network(options)
     settings = settings_from(
         TrackerSettings, model.settings.tracker | changes, "tracker settings of the model"
     )

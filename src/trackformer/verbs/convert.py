@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from trackformer.verbs.model import MODEL_HELP
+from trackformer.verbs.model import WEIGHTS_HELP
 from trackformer.verbs.settings_file import changes_in
 
 SUMMARY: Final = "Write any weights that load as one .safetensors file."
@@ -17,7 +17,7 @@ CHECK_FAILED: Final = 1
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What may be typed behind the verb."""
-    parser.add_argument("source", metavar="SRC", help=MODEL_HELP)
+    parser.add_argument("source", metavar="SRC", help=WEIGHTS_HELP)
     parser.add_argument(
         "destination", type=Path, metavar="DST", help="the file to write, ending in .safetensors"
     )

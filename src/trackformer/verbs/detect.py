@@ -11,7 +11,7 @@ from trackformer.verbs.model import load
 from trackformer.verbs.video import SOURCE_HELP, add_video_arguments, process_video
 
 if TYPE_CHECKING:
-    from trackformer.models.trackformer import TrackFormer
+    from trackformer.models.frame_model import FrameModel
     from trackformer.tracking.run import VideoRun
     from trackformer.tracking.settings import DetectSettings
     from trackformer.video.frames import FrameSource
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     if options.coco is not None:
         return _detect_in_coco(options, settings)
 
-    def work(model: TrackFormer, source: FrameSource) -> VideoRun:
+    def work(model: FrameModel, source: FrameSource) -> VideoRun:
         from trackformer.tracking.run import detect_video
 
         return detect_video(

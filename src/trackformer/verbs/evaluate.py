@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from trackformer.data.annotations import AnnotatedData
     from trackformer.data.results import ResultFrame
     from trackformer.evaluation.tracking_report import TrackingReport
-    from trackformer.models.trackformer import TrackFormer
+    from trackformer.models.frame_model import FrameModel
     from trackformer.tracking.public_detections import PublicDetections
     from trackformer.tracking.settings import TrackerSettings
 
@@ -226,7 +226,7 @@ def _write_files(options: argparse.Namespace, report: TrackingReport) -> None:
         print(options.failures / PAGE)
 
 
-def _evaluate_masks(options: argparse.Namespace, model: TrackFormer | None) -> None:
+def _evaluate_masks(options: argparse.Namespace, model: FrameModel | None) -> None:
     from trackformer.data.mots import mots_frame_of, write_mots_results
     from trackformer.evaluation.model_scores import track_sequences
     from trackformer.evaluation.mots import evaluate_masks
@@ -267,7 +267,7 @@ def _tracks_of_model(
 
 
 def _asked_of(
-    model: TrackFormer, options: argparse.Namespace
+    model: FrameModel, options: argparse.Namespace
 ) -> tuple[AnnotatedData, TrackerSettings, Mapping[str, PublicDetections] | None]:
     """What the model is to track, with which thresholds and public detections."""
     from trackformer.config import settings_from

@@ -6,17 +6,19 @@ import argparse
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from trackformer.models.frame_model import FrameModel
     from trackformer.models.trackformer import TrackFormer
 
-MODEL_HELP: Final = (
+WEIGHTS_HELP: Final = (
     "a bundled name (see `trackformer info`), a .safetensors file, a published .pth file or a "
     "Hugging Face folder"
 )
+MODEL_HELP: Final = f"{WEIGHTS_HELP}, or an .onnx file of `trackformer export`"
 
 
-def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """`--model` and `--device`."""
-    parser.add_argument("--model", default="nano", help=f"{MODEL_HELP} (default: nano)")
+def add_model_arguments(parser: argparse.ArgumentParser, models: str = MODEL_HELP) -> None:
+    """`--model` and `--device`; `models` says what may be named."""
+    parser.add_argument("--model", default="nano", help=f"{models} (default: nano)")
     parser.add_argument(
         "--device",
         default="auto",
@@ -24,12 +26,23 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load(options: argparse.Namespace) -> TrackFormer:
+def load(options: argparse.Namespace) -> FrameModel:
     """The model that was asked for, in its form for inference."""
-    from trackformer.checkpoints.load import load_model
+    from trackformer.checkpoints.load import is_exported, load_model
+    from trackformer.freed_memory import keep_freed_memory
+
+    if not is_exported(options.model):
+        return load_network(options)
+    keep_freed_memory()
+    return load_model(options.model, options.device)
+
+
+def load_network(options: argparse.Namespace) -> TrackFormer:
+    """The same for verbs that call backbone, encoder and decoder one by one."""
+    from trackformer.checkpoints.load import load_weights
     from trackformer.devices import choose_device
     from trackformer.freed_memory import keep_freed_memory
     from trackformer.models.fast.optimize import optimize_for_inference
 
     keep_freed_memory()
-    return optimize_for_inference(load_model(options.model, choose_device(options.device)))
+    return optimize_for_inference(load_weights(options.model, choose_device(options.device)))

@@ -13,7 +13,7 @@ from trackformer.verbs.settings_file import changes_in
 from trackformer.verbs.video import SOURCE_HELP, add_video_arguments, process_video, report_all
 
 if TYPE_CHECKING:
-    from trackformer.models.trackformer import TrackFormer
+    from trackformer.models.frame_model import FrameModel
     from trackformer.tracking.proposals import ProposalSource
     from trackformer.tracking.public_detections import PublicDetections
     from trackformer.tracking.run import VideoRun
@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
     public_detections = _public_detections(options)
     (proposals,) = _proposals(options)
 
-    def work(model: TrackFormer, source: FrameSource) -> VideoRun:
+    def work(model: FrameModel, source: FrameSource) -> VideoRun:
         from trackformer.tracking.run import track_video
 
         return track_video(

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from trackformer.verbs.model import add_model_arguments, load
+from trackformer.verbs.model import WEIGHTS_HELP, add_model_arguments, load_network
 from trackformer.verbs.printing import print_whole
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="settings file to write, for `trackformer track --settings`",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace FILE.yaml if it exists")
-    add_model_arguments(parser)
+    add_model_arguments(parser, WEIGHTS_HELP)
     parser.add_argument("--metric", default="HOTA", help="what to maximise (default: HOTA)")
     parser.add_argument(
         "--search",
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     check_destination(options.output, overwrite=options.overwrite)
     data = read_annotations(options.data)
     held_out = None if options.held_out is None else read_annotations(options.held_out)
-    model = load(options)
+    model = load_network(options)
     tuning = _search(model, data, names, options)
     _print(tuning)
     note = f"{tuning.metric} {tuning.best.score(tuning.metric):.1f} on {options.data}"

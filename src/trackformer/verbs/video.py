@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from trackformer.verbs.model import add_model_arguments, load
 
 if TYPE_CHECKING:
-    from trackformer.models.trackformer import TrackFormer
+    from trackformer.models.frame_model import FrameModel
     from trackformer.tracking.run import VideoRun
     from trackformer.video.frames import FrameSource
 
@@ -41,7 +41,7 @@ def process_video(
     options: argparse.Namespace,
     source: str,
     kind: Literal["tracks", "detections"],
-    work: Callable[[TrackFormer, FrameSource], VideoRun],
+    work: Callable[[FrameModel, FrameSource], VideoRun],
 ) -> int:
     """Let `work` process a video; returns the exit code."""
     from trackformer.tracking.output_files import check_output, output_files

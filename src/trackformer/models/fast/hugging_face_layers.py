@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -22,6 +23,8 @@ def fast_layer(module: nn.Module) -> nn.Module | None:
         return _two_in_one(module)
     if name.endswith("MultiscaleDeformableAttention") and uses_own_sampling(module):
         return FastSampling(module)
+    if name.endswith("SinePositionEmbedding"):
+        return CellEncoding(module)
     if isinstance(module, nn.MaxPool2d):
         return _pool(module)
     return PackedLinear(module) if type(module) is nn.Linear else None
@@ -68,5 +71,29 @@ class PairwiseMaximum(nn.Module):
 
     def forward(self, features: Float[Tensor, "B C _ _"]) -> Float[Tensor, "B C H W"]:
         """One row and one column less."""
+        if torch.compiler.is_compiling():
+            return F.max_pool2d(features, kernel_size=2, stride=1)
         rows = torch.maximum(features[:, :, :-1], features[:, :, 1:])
         return torch.maximum(rows[..., :-1], rows[..., 1:])
+
+
+class CellEncoding(nn.Module):
+    """transformers' own position encoding of a map, for graphs of any size.
+
+    The class of theirs turns sizes into Python's ints, which a graph takes for constants.
+    """
+
+    # Any: transformers' modules are known here by their attributes only.
+    def __init__(self, module: Any) -> None:
+        super().__init__()
+        self._sines = module._cached_build_2d_sinusoidal_position_embedding  # noqa: SLF001
+        self._constants = {"embed_dim": module.embed_dim, "temperature": module.temperature}
+
+    def forward(
+        self, width: int, height: int, device: torch.device, dtype: torch.dtype
+    ) -> Float[Tensor, "1 S C"]:
+        """Encode every cell, row by row."""
+        encoded: Tensor = self._sines(
+            height=height, width=width, device=device, dtype=dtype, **self._constants
+        )
+        return encoded[None]

@@ -36,11 +36,14 @@ class PackedLinear(nn.Module):
     def forward(self, rows: Float[Tensor, "*rows _"]) -> Float[Tensor, "*rows _"]:
         """Transform every row."""
         rows = rows.to(self.weight.dtype)
-        num_products = rows.numel() * len(self.weight)
-        if self._packed is None or num_products < WORTHWHILE or not may_run(rows):
+        # The size at last: a graph is for any number of rows.
+        if self._packed is None or not may_run(rows) or self._is_small(rows):
             plain = F.linear(rows, self.weight, self.bias)
             return plain.relu_() if self.relu else plain
         answer: Tensor = torch.ops.mkldnn._linear_pointwise(  # noqa: SLF001 - an operator
             rows, self._packed, self.bias, "relu" if self.relu else "none", [], ""
         )
         return answer
+
+    def _is_small(self, rows: Float[Tensor, "*rows _"]) -> bool:
+        return rows.numel() * len(self.weight) < WORTHWHILE

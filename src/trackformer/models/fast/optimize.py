@@ -19,13 +19,14 @@ from trackformer.models.fast.remembered import RememberedEncoding
 from trackformer.models.fast.replacing import replace_modules
 from trackformer.models.fast.replayed import ReplayedDetector
 from trackformer.models.fast.residual_blocks import fused_residual_block
+from trackformer.models.frame_model import FrameModel
 from trackformer.models.frozen_batch_norm import fold_batch_norms, freeze_batch_norms
 from trackformer.models.settings import HuggingFaceSettings
 from trackformer.models.trackformer import TrackFormer
 
 
 def optimize_for_inference(
-    model: TrackFormer, dtype: torch.dtype | None = None, *, cuda_graphs: bool = False
+    model: FrameModel, dtype: torch.dtype | None = None, *, cuda_graphs: bool = False
 ) -> TrackFormer:
     """A copy of a model that answers faster and cannot be trained or saved.
 
@@ -44,9 +45,9 @@ def optimize_for_inference(
 
     Raises:
         ConfigError: Another `dtype`, bfloat16 for a model that predicts masks, or the model is in
-            training mode or optimised already.
+            training mode, optimised already or exported.
     """
-    _check(model, dtype)
+    model = _checked(model, dtype)
     fast = copy.deepcopy(model).requires_grad_(requires_grad=False)
     fast.is_for_inference = True
     fast.detector.last_layer_only = True  # type: ignore[assignment]
@@ -69,7 +70,9 @@ def optimize_for_inference(
     return fast
 
 
-def _check(model: TrackFormer, dtype: torch.dtype | None) -> None:
+def _checked(model: FrameModel, dtype: torch.dtype | None) -> TrackFormer:
+    if not isinstance(model, TrackFormer):
+        raise ConfigError("model: expected weights, got an exported model, which is fast as it is")
     if dtype not in (None, torch.float32, torch.bfloat16):
         raise ConfigError(f"dtype: expected torch.float32 or torch.bfloat16, got {dtype}")
     if dtype == torch.bfloat16 and model.predicts_masks:
@@ -78,6 +81,7 @@ def _check(model: TrackFormer, dtype: torch.dtype | None) -> None:
         raise ConfigError("model: expected one in evaluation mode (`model.eval()`)")
     if model.is_for_inference:
         raise ConfigError("model: expected one that is not optimised for inference yet")
+    return model
 
 
 def _fast_part(module: nn.Module) -> nn.Module | None:

@@ -1,0 +1,67 @@
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib import resources
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from trackformer import TrackedObjects, Tracker, TrackFormer
+from trackformer.checkpoints.load import load_weights
+from trackformer.checkpoints.onnx_model import OnnxModel
+from trackformer.video.sources import open_source
+
+NUM_FRAMES = 8
+SCRIPT = Path(__file__).with_name("export_variants.py")
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A file that `export_variants.py` writes, once, with warnings as errors."""
+    folder = tmp_path_factory.mktemp("exported")
+
+    def export(name: str) -> Path:
+        path = folder / name
+        if not path.exists():
+            environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+            command = [sys.executable, "-W", "error", str(SCRIPT), str(path)]
+            ended = subprocess.run(
+                command, env=environment, capture_output=True, text=True, check=False
+            )
+            assert (ended.returncode, ended.stderr) == (0, "")
+        return path
+
+    return export
+
+
+@pytest.fixture(scope="session")
+def nano_file(exported: Callable[[str], Path]) -> Path:
+    return exported("nano.onnx")
+
+
+@pytest.fixture
+def nano(nano_file: Path) -> OnnxModel:
+    return OnnxModel(nano_file)
+
+
+@pytest.fixture(scope="session")
+def frames() -> list[np.ndarray]:
+    """The first of the bundled clip."""
+    clip = resources.files("trackformer.demo_clip") / "pedestrians.mp4"
+    with resources.as_file(clip) as path, open_source(path) as source:
+        return [frame.pixels for frame in islice(source, NUM_FRAMES)]
+
+
+@pytest.fixture(scope="session")
+def weights() -> TrackFormer:
+    return load_weights("nano")
+
+
+@pytest.fixture(scope="session")
+def expected(weights: TrackFormer, frames: list[np.ndarray]) -> list[TrackedObjects]:
+    """What the weights find in these frames."""
+    tracker = Tracker(weights)
+    return [tracker.update(frame) for frame in frames]
