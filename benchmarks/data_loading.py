@@ -12,7 +12,6 @@ import argparse
 import tempfile
 import time
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 import cv2
@@ -24,6 +23,7 @@ from trackformer.data.annotations import AnnotatedData, AnnotatedSequence, frame
 from trackformer.data.clips import ClipDataset
 from trackformer.data.read import read_annotations
 from trackformer.data.settings import ClipSettings
+from trackformer.demo_clip import clip_file
 from trackformer.training.clip_loss import clip_loss
 from trackformer.training.frame_loss import ClipLossSettings
 from trackformer.training.settings import LossSettings, MatchingSettings, TrackQuerySettings
@@ -117,7 +117,7 @@ def _step_milliseconds(clip: Clip) -> float:
 def _demonstration(folder: Path) -> AnnotatedData:
     """Some frames of the clip, enlarged; nothing is annotated."""
     frames = []
-    with resources.as_file(resources.files("trackformer.demo_clip") / "pedestrians.mp4") as video:
+    with clip_file() as video:
         for index, frame in zip(range(FRAMES), open_source(video), strict=False):
             path = folder / f"{index:06d}.jpg"
             large = cv2.resize(frame.pixels, SIZE[::-1], interpolation=cv2.INTER_CUBIC)

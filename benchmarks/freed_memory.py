@@ -13,13 +13,13 @@ import resource
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from importlib import resources
 
 import torch
 
 from benchmarks.own_process import in_own_process, peak_megabytes
 from benchmarks.training_step import noisy_clip
 from trackformer import ModelSettings, Tracker, build_model, load_model, optimize_for_inference
+from trackformer.demo_clip import clip_file
 from trackformer.freed_memory import keep_freed_memory
 from trackformer.models.settings import DeformableDetrSettings
 from trackformer.training.clip_loss import clip_loss
@@ -58,8 +58,7 @@ def measure() -> list[Row]:
 
 def _tracked_frame() -> Callable[[], object]:
     tracker = Tracker(optimize_for_inference(load_model("nano")))
-    clip = resources.files("trackformer.demo_clip") / "pedestrians.mp4"
-    with resources.as_file(clip) as path, open_source(path) as source:
+    with clip_file() as path, open_source(path) as source:
         frames = iter([frame.pixels for frame, _ in zip(source, range(50), strict=False)])
     return lambda: tracker.update(next(frames))
 

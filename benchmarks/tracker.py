@@ -9,13 +9,13 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any
 
 import numpy as np
 import torch
 
 from trackformer import load_model, optimize_for_inference
+from trackformer.demo_clip import clip_file
 from trackformer.freed_memory import keep_freed_memory
 from trackformer.models.settings import HuggingFaceSettings
 from trackformer.models.torchvision_import import ensure_torchvision
@@ -107,8 +107,7 @@ def _beside_plain_detector(fast: TrackFormer) -> list[Row]:
     """
     theirs, tracker = _plain_detector(fast), Tracker(fast)
     seconds: list[list[float]] = [[], [], []]
-    clip = resources.files("trackformer.demo_clip") / "pedestrians.mp4"
-    with resources.as_file(clip) as path, open_source(path) as frames:
+    with clip_file() as path, open_source(path) as frames:
         unread = iter(frames)
         for _ in range(CLIP_FRAMES):
             start = time.process_time()

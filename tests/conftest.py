@@ -20,7 +20,9 @@ import numpy as np
 import pytest
 import torch
 
+from commands import Run
 from tiny_models import tiny_model
+from trackformer import cli
 from trackformer.checkpoints.model_files import save_model
 from trackformer.models.trackformer import TrackFormer
 
@@ -74,3 +76,15 @@ def cut_clip(make_clip: Callable[..., Path]) -> Path:
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
     return path
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command; returns exit code, output and error output."""
+
+    def run_command(*arguments: object) -> tuple[int, str, str]:
+        code = cli.run([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run_command

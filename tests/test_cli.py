@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 
 import trackformer
-from trackformer import cli
+from commands import Run
 from trackformer.errors import DataError
 from trackformer.verbs import info
 
@@ -40,20 +40,6 @@ for arguments in ([], *([verb] for verb in {VERBS!r})):
         assert end.code == 0
 print(*sys.modules, file=sys.stderr)
 """
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command; returns exit code, output and error output."""
-
-    def run_command(*arguments: object) -> tuple[int, str, str]:
-        code = cli.run([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run_command
 
 
 def test_help_imports_nothing_slow():

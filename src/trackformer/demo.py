@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
+from trackformer.demo_clip import clip_file, ground_truth_file
 from trackformer.evaluation.report import evaluate_folders, write_json
 from trackformer.evaluation.tracking_scores import TrackingScores
 from trackformer.models.frame_model import FrameModel
@@ -29,10 +29,9 @@ def demonstrate(model: FrameModel, output: Path) -> Demonstration:
     Raises:
         DataError: The folder cannot be written to.
     """
-    clip = resources.files("trackformer.demo_clip")
-    with resources.as_file(clip / "pedestrians.mp4") as video:
+    with clip_file() as video:
         run = track_video(model, video, output, overwrite=True)
-    with resources.as_file(clip / "pedestrians_gt.txt") as ground_truth:
+    with ground_truth_file() as ground_truth:
         table = evaluate_folders(ground_truth, output)
     metrics = output / "metrics.json"
     write_json(table, metrics)

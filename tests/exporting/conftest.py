@@ -2,7 +2,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib import resources
 from itertools import islice
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from trackformer import TrackedObjects, Tracker, TrackFormer
 from trackformer.checkpoints.load import load_weights
 from trackformer.checkpoints.onnx_model import OnnxModel
+from trackformer.demo_clip import clip_file
 from trackformer.video.sources import open_source
 
 NUM_FRAMES = 8
@@ -50,8 +50,7 @@ def nano(nano_file: Path) -> OnnxModel:
 @pytest.fixture(scope="session")
 def frames() -> list[np.ndarray]:
     """The first of the bundled clip."""
-    clip = resources.files("trackformer.demo_clip") / "pedestrians.mp4"
-    with resources.as_file(clip) as path, open_source(path) as source:
+    with clip_file() as path, open_source(path) as source:
         return [frame.pixels for frame in islice(source, NUM_FRAMES)]
 
 

@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
 from pathlib import Path
 
 import onnx
 import pytest
 
+from commands import Run
 from models.conftest import SIZES
-from trackformer import cli
 from trackformer.checkpoints.model_files import save_model
+from trackformer.demo_clip import ground_truth_file
 from trackformer.exporting import onnx_file
 from trackformer.exporting.agreement import largest_difference
 from trackformer.models.build import build_model
 from trackformer.models.settings import DetrSettings, ModelSettings
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    def run_command(*arguments: object) -> tuple[int, str, str]:
-        code = cli.run([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run_command
 
 
 @pytest.fixture
@@ -115,7 +103,7 @@ def test_tracking_takes_the_file(run: Run, nano_file: Path, make_clip, tmp_path:
 
 def test_tuning_and_comparing_need_weights(run: Run, nano_file: Path, tmp_path: Path):
     message = "expected weights, got an exported model, which can only track and detect"
-    annotated = Path(onnx_file.__file__).parents[1] / "demo_clip" / "pedestrians_gt.txt"
-    assert message in run("benchmark", annotated, "--model", nano_file)[2]
-    found = ("--output", tmp_path / "found.yaml")
-    assert message in run("tune", annotated, "--model", nano_file, *found)[2]
+    with ground_truth_file() as annotated:
+        assert message in run("benchmark", annotated, "--model", nano_file)[2]
+        found = ("--output", tmp_path / "found.yaml")
+        assert message in run("tune", annotated, "--model", nano_file, *found)[2]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from exporting.conftest import NUM_FRAMES
+from trackformer.demo_clip import clip_file
 
 PAGE = Path(__file__).parents[2] / "docs/deploy.md"
 FIRST_FRAMES = f"""
@@ -39,8 +39,7 @@ def test_the_loop_of_the_page_tracks_without_torch(
 ):
     script = tmp_path / "loop.py"
     script.write_text(FIRST_FRAMES + loop + NO_TORCH)
-    clip = resources.files("trackformer.demo_clip") / "pedestrians.mp4"
-    with resources.as_file(clip) as video:
+    with clip_file() as video:
         command = [sys.executable, "-W", "error", str(script), str(nano_file), str(video)]
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")

@@ -1,0 +1,8 @@
+"""How tests run a command of the command line within their own process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+Run = Callable[..., tuple[int, str, str]]
+"""Takes the words of a command; returns exit code, output and error output."""
