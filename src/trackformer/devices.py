@@ -6,7 +6,6 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -49,11 +48,22 @@ def sent(tensor: Tensor, device: torch.device | str) -> Tensor:
     return tensor.to(target, non_blocking=target.type not in ("cpu", "mps"))
 
 
-def fetched_together(tensors: Sequence[Tensor]) -> list[np.ndarray]:
-    """Numbers of any shapes in one transfer, as float32: whole ones are exact below 2^24."""
+def fetched_together(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Numbers of any shapes on the processor, in one transfer.
+
+    As float32: whole ones are exact below 2^24.
+    """
     together = torch.cat([each.flatten().float() for each in tensors]).cpu()
     parts = torch.split_with_sizes(together, [each.numel() for each in tensors])
-    return [part.view(each.shape).numpy() for part, each in zip(parts, tensors, strict=True)]
+    return [part.view(each.shape) for part, each in zip(parts, tensors, strict=True)]
+
+
+def is_at_hand(tensor: Tensor) -> bool:
+    """Whether a look at the numbers costs next to nothing: they are on a processor.
+
+    A GPU would have to be waited for, and a graph that is being made has no numbers yet.
+    """
+    return tensor.device.type == "cpu" and not torch.compiler.is_compiling()
 
 
 def current_stream(device: torch.device) -> torch.cuda.Stream | None:

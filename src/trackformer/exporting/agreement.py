@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from importlib import resources
 from itertools import islice
 from typing import Final
 
@@ -11,7 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from trackformer.demo_clip import clip_file
 from trackformer.models.frame_model import FrameModel
+from trackformer.tracking.steps import images_together
 from trackformer.tracking.together import padded_together
 from trackformer.tracking.tracker import prepare
 from trackformer.types import Images, ModelOutput, TrackQueries
@@ -47,28 +48,19 @@ def largest_difference(model: FrameModel, exported: FrameModel) -> float:
         _difference(found, exported(first)),
         _difference(model(second, some, before), exported(second, some, before)),
     ]
-    both, asked = _together(first, second), padded_together([few, some])
+    both, asked = images_together([first, second]), padded_together([few, some])
     differences.append(_difference(model(both, asked), exported(both, asked)))
     return max(differences)
 
 
 def _probe_images(model: FrameModel) -> list[Images]:
-    clip = resources.files("trackformer.demo_clip") / "pedestrians.mp4"
-    with resources.as_file(clip) as path, open_source(path) as source:
+    with clip_file() as path, open_source(path) as source:
         return [prepare(model, frame.pixels, model.device) for frame in islice(source, 2)]
 
 
 def _queries(found: ModelOutput, rows: Tensor) -> TrackQueries:
     return TrackQueries(
         found.embeddings[:, rows], found.boxes[-1][:, rows], found.is_padding[:, rows]
-    )
-
-
-def _together(first: Images, second: Images) -> Images:
-    return Images(
-        torch.cat([first.pixels, second.pixels]),
-        torch.cat([first.is_padding, second.is_padding]),
-        torch.cat([first.image_sizes, second.image_sizes]),
     )
 
 

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from trackformer.devices import constant_beside
+from trackformer.devices import constant_beside, is_at_hand
 from trackformer.models.ms_deform_attn.attention import ms_deform_attn
 from trackformer.models.ms_deform_attn.level_shapes import LevelShapes
 from trackformer.models.sublayers import check_heads
@@ -129,10 +129,5 @@ def _without_padding(
 
 
 def _is_seen_whole(is_padding: Bool[Tensor, "B S"]) -> bool:
-    """Whether a look finds no padding.
-
-    On a processor it costs nothing, and saves a pass over the largest tensor of the layer; a GPU
-    would have to be waited for, and a compiled graph cannot look at all.
-    """
-    is_on_cpu = is_padding.device.type == "cpu" and not torch.compiler.is_compiling()
-    return is_on_cpu and not bool(is_padding.any())
+    """Whether a look finds no padding: it saves a pass over the largest tensor of the layer."""
+    return is_at_hand(is_padding) and not bool(is_padding.any())

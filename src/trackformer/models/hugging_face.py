@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from trackformer.boxes import exact, inverse_sigmoid
-from trackformer.devices import constant_beside
+from trackformer.devices import constant_beside, is_at_hand
 from trackformer.models.frozen_batch_norm import fold_batch_norms, freeze_batch_norms
 from trackformer.models.hugging_face_sampling import use_fast_sampling
 from trackformer.models.proposed_queries import cells_under, most_overlapping, with_proposed
@@ -228,11 +228,9 @@ def _padding_of_cells(
 
 def _attention_mask(queries: DecoderQueries) -> Tensor | None:
     """Additive self-attention mask (B 1 Q Q) that hides padded rows from all others."""
-    # Only a single stream is worth the look: batches of several almost always have padded rows. A
-    # GPU would have to be waited for, and a compiled graph cannot look at all.
     is_hidden = hidden_queries(queries)
-    is_on_cpu = queries.is_padding.device.type == "cpu" and not torch.compiler.is_compiling()
-    may_look = is_on_cpu and queries.is_padding.shape[0] == 1
+    # Only a single stream is worth the look: batches of several almost always have padded rows.
+    may_look = is_at_hand(queries.is_padding) and queries.is_padding.shape[0] == 1
     if may_look and is_hidden is None and not queries.is_padding.any():
         return None
     rows = queries.is_padding.to(queries.content.dtype) * HIDDEN

@@ -21,8 +21,8 @@ from trackformer.boxes import cxcywh_to_xyxy, pairwise_iou, to_relative_cxcywh
 from trackformer.data.mot import read_mot_results
 from trackformer.devices import sent
 from trackformer.errors import DataError
+from trackformer.models.slots import HARMLESS, in_slots
 from trackformer.tracking.settings import TrackerSettings
-from trackformer.tracking.together import in_slots
 from trackformer.tracking.tracks import Tracks, as_track_queries
 from trackformer.types import ProposalBoxes
 
@@ -127,8 +127,7 @@ def propose_together(
     slots = in_slots(max((len(boxes) for boxes in known.values()), default=0), slots_of)
     if slots == 0:
         return None
-    # A box in the middle: padding must be harmless, not absent, to every layer.
-    boxes = torch.full((len(places), slots, 4), 0.5)
+    boxes = torch.full((len(places), slots, 4), HARMLESS)
     is_padding = torch.ones((len(places), slots), dtype=torch.bool)
     for image, own in known.items():
         boxes[image, : len(own)] = own

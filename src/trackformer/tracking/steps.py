@@ -10,8 +10,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from trackformer.models.frame_model import FrameModel
+from trackformer.models.slots import in_slots
 from trackformer.tracking.proposals import propose_together, untracked
-from trackformer.tracking.together import answers_apart, ask_together, in_slots
+from trackformer.tracking.together import answers_apart, ask_together
 from trackformer.tracking.tracker import PreparedFrame, Tracker
 from trackformer.types import FrameFeatures, Images, MaskInput, Memory, TrackedObjects
 
@@ -70,7 +71,7 @@ def _one_pass(
         for own, tracker in zip(places, trackers, strict=True)
     ]
     output = model(
-        _images_together([frame.images for frame in frames]),
+        images_together([frame.images for frame in frames]),
         ask_together(tracks, [tracker.settings for tracker in trackers], device, slots),
         previous=_features_together([tracker.previous_frame for tracker in trackers]),
         proposed=propose_together(new, device, slots_of),
@@ -82,7 +83,8 @@ def _one_pass(
     ]
 
 
-def _images_together(images: list[Images]) -> Images:
+def images_together(images: Sequence[Images]) -> Images:
+    """Images of one size as one batch."""
     if len(images) == 1:
         return images[0]
     return Images(

@@ -13,15 +13,17 @@ from torch import Tensor
 
 from trackformer.boxes import non_maximum_suppression, to_pixels_xyxy
 from trackformer.config import settings_from
+from trackformer.devices import fetched_together
 from trackformer.errors import DataError
 from trackformer.models.best_pairs import best_pairs
 from trackformer.models.frame_model import FrameModel
+from trackformer.models.slots import in_slots
 from trackformer.preprocessing import input_size, normalise, resize
 from trackformer.tracking.lifecycle import advance
 from trackformer.tracking.masks import track_masks
 from trackformer.tracking.proposals import places_in, propose_together, untracked
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
-from trackformer.tracking.together import answers_apart, ask_together, in_slots, on_processor
+from trackformer.tracking.together import answers_apart, ask_together
 from trackformer.tracking.tracks import Tracks, no_tracks
 from trackformer.types import (
     Detections,
@@ -190,8 +192,8 @@ def detections_of(
 ) -> Detections:
     """The objects of one frame, best first, in its pixels, on the CPU."""
     found = best_pairs(output) if settings.every_class else predictions_of(output)
-    scores, labels, boxes = on_processor(found.scores[:, None], found.labels[:, None], found.boxes)
-    scores, labels, boxes = scores[:, 0], labels[:, 0].long(), to_pixels_xyxy(boxes, image_size)
+    scores, labels, boxes = fetched_together([found.scores, found.labels, found.boxes])
+    labels, boxes = labels.long(), to_pixels_xyxy(boxes, image_size)
     is_real = torch.isfinite(boxes).all(-1) & (boxes[:, 2:] > boxes[:, :2]).all(-1)
     rows = torch.nonzero(is_real & (scores > settings.min_score))[:, 0]
     rows = rows[scores[rows].sort(descending=True, stable=True).indices]

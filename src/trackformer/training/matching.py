@@ -99,7 +99,7 @@ def _assigned(
 ) -> Int[Tensor, "D B N"]:
     """The target that each object query takes, on the processor; `NO_OBJECT` for the others."""
     # All layers and images in one transfer: a GPU is waited for once a frame.
-    fetched = fetched_together([*costs, *is_open, carried])
+    fetched = [each.numpy() for each in fetched_together([*costs, *is_open, carried])]
     carried_rows = fetched.pop().astype(np.int64)
     num_layers, num_queries = costs[0].shape[:2]
     assigned = np.full((num_layers, len(costs), num_queries), NO_OBJECT)

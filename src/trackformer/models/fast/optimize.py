@@ -64,9 +64,8 @@ def optimize_for_inference(
         replace_modules(fast, _fast_part)
     if low:
         fast.detector = LowPrecisionDetector(fast.detector)
-    device = next(fast.parameters()).device
-    if cuda_graphs and device.type == "cuda":
-        fast.detector = ReplayedDetector(fast.detector, CudaRecorder(device))
+    if cuda_graphs and fast.device.type == "cuda":
+        fast.detector = ReplayedDetector(fast.detector, CudaRecorder(fast.device))
     return fast
 
 

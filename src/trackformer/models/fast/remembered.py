@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor, nn
 
+from trackformer.devices import is_at_hand
+
 MOST_REMEMBERED: Final = 16
 """Encodings that are kept: two frames of up to eight levels."""
 
@@ -28,7 +30,7 @@ class RememberedEncoding(nn.Module):
     def forward(self, is_padding: Bool[Tensor, "B H W"], *frame: int) -> Tensor:
         """Encode every cell, as `encoding` does."""
         encoded: Tensor
-        if is_padding.device.type != "cpu" or torch.compiler.is_compiling():
+        if not is_at_hand(is_padding):
             encoded = self.encoding(is_padding, *frame)
             return encoded
         key = (is_padding.shape, frame)

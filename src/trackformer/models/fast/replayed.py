@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final, cast
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from trackformer.models.detector import Detector, Segmenter
 from trackformer.models.fast.recordings import Recorder, Recordings
+from trackformer.models.slots import HARMLESS, NOTHING, PADDED, in_slots, lengthened
 from trackformer.types import (
     DecoderOutput,
     DecoderQueries,
@@ -48,10 +48,13 @@ class ReplayedDetector(nn.Module):
         self, memory: Memory, proposed: ProposalBoxes | None = None
     ) -> DecoderQueries:
         """The detector's queries, those of the proposals last."""
-        missing = 0 if proposed is None else -proposed.boxes.shape[1] % SLOTS
+        missing = 0
         if proposed is not None:
+            slots = in_slots(proposed.boxes.shape[1], SLOTS)
+            missing = slots - proposed.boxes.shape[1]
             proposed = ProposalBoxes(
-                _longer(proposed.boxes, missing, 0.5), _longer(proposed.is_padding, missing, 1.0)
+                lengthened(proposed.boxes, slots, HARMLESS),
+                lengthened(proposed.is_padding, slots, PADDED),
             )
         queries = self._replayed(
             "object_queries", self._detector.object_queries, _for_the_decoder(memory), proposed
@@ -96,17 +99,11 @@ def _for_the_decoder(memory: Memory) -> Memory:
 
 def _in_slots(queries: DecoderQueries) -> DecoderQueries:
     """The queries, and behind them padding, which no other query sees."""
-    missing = -queries.content.shape[1] % SLOTS
+    slots = in_slots(queries.content.shape[1], SLOTS)
     return DecoderQueries(
-        content=_longer(queries.content, missing, 0.0),
-        position=_longer(queries.position, missing, 0.0),
-        # A box in the middle: padding must be harmless, not absent, to every layer.
-        reference=_longer(queries.reference, missing, 0.5),
-        is_padding=_longer(queries.is_padding, missing, 1.0),
-        groups=None if queries.groups is None else _longer(queries.groups, missing, 0.0),
+        content=lengthened(queries.content, slots, NOTHING),
+        position=lengthened(queries.position, slots, NOTHING),
+        reference=lengthened(queries.reference, slots, HARMLESS),
+        is_padding=lengthened(queries.is_padding, slots, PADDED),
+        groups=None if queries.groups is None else lengthened(queries.groups, slots, NOTHING),
     )
-
-
-def _longer(rows: Tensor, missing: int, value: float) -> Tensor:
-    added = rows.new_full((len(rows), missing, *rows.shape[2:]), value)
-    return torch.cat([rows, added], dim=1)
