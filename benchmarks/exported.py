@@ -1,8 +1,9 @@
 """What a tracked frame costs in onnxruntime, beside the optimised model in PyTorch.
 
-Run: `OMP_NUM_THREADS=1 python -m benchmarks.exported [MODEL ...]` (default: nano small). Exports
-each model, then tracks the bundled clip with both, frame by frame in turn; milliseconds of
-processor time of one thread, medians, reading not included. About two minutes for each model.
+Run: `OMP_NUM_THREADS=1 python -m benchmarks.exported [MODEL ...]`; bundled names or files of
+weights (default: nano small). Exports each model, then tracks the bundled clip with both, frame by
+frame in turn; milliseconds of processor time of one thread, medians, reading not included. About
+two minutes for each model.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from importlib import resources
 from itertools import islice
 from pathlib import Path
 
@@ -21,6 +21,7 @@ import torch
 from trackformer import Tracker, optimize_for_inference
 from trackformer.checkpoints.load import load_weights
 from trackformer.checkpoints.onnx_model import OnnxModel
+from trackformer.demo_clip import clip_file
 from trackformer.exporting.onnx_file import export_onnx
 from trackformer.freed_memory import keep_freed_memory
 from trackformer.video.sources import open_source
@@ -52,7 +53,7 @@ def measure(models: tuple[str, ...] = ("nano", "small")) -> list[Row]:
 def _row(name: str) -> Row:
     weights = load_weights(name)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, f"{name}.onnx")
+        path = Path(folder, "model.onnx")
         start = time.process_time()
         difference = export_onnx(weights, path)
         export_seconds = time.process_time() - start
@@ -73,8 +74,7 @@ def _times(trackers: tuple[Tracker, Tracker], pixels: object) -> tuple[float, fl
 
 
 def _frames() -> list[object]:
-    clip = resources.files("trackformer.demo_clip") / "pedestrians.mp4"
-    with resources.as_file(clip) as path, open_source(path) as source:
+    with clip_file() as path, open_source(path) as source:
         return [frame.pixels for frame in islice(source, CLIP_FRAMES)]
 
 

@@ -3,7 +3,8 @@
 Run: `python -m benchmarks.tracked_frame`. The architecture of the MOT17 checkpoint (ResNet-50, 288
 channels, 500 object queries, two frames encoded apart) at 800 x 1333 with 50 tracks, random
 weights. The published code itself is not here: its form of it is this package's plain model with
-`grid_sample` attention. Each in a process of its own, processor time of one thread.
+`grid_sample` attention. Each in a process of its own, processor time of one thread. At last, what
+the frame's products alone would take in float32 at the speed of one large product.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 
 import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.own_process import in_own_process, peak_megabytes, start_of_peak
 from trackformer.freed_memory import keep_freed_memory
 from trackformer.models.build import build_model
+from trackformer.models.fast.linear import PackedLinear
 from trackformer.models.fast.optimize import optimize_for_inference
 from trackformer.models.ms_deform_attn.choice import REFERENCE, forced_implementation
 from trackformer.models.settings import DeformableDetrSettings, ModelSettings
@@ -28,6 +32,8 @@ from trackformer.types import Images, TrackQueries
 
 SIZE = (800, 1333)
 TRACKS = 50
+LARGE = 4096
+"""Rows and columns of a product that a core does at its best speed."""
 FORMS = ("published", "optimised", "bfloat16")
 """See above; `optimize_for_inference` in float32 and in bfloat16."""
 
@@ -69,6 +75,27 @@ def tracks_of(model: TrackFormer, num_tracks: int) -> TrackQueries:
         0.1 + 0.8 * torch.rand(1, num_tracks, 4, generator=generator),
         torch.zeros(1, num_tracks, dtype=torch.bool),
     )
+
+
+def products_of_frame() -> float:
+    """GFLOP of a frame's convolutions and linear layers."""
+    model = published_architecture().requires_grad_(requires_grad=False)
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        model(Images.from_list([torch.zeros(3, *SIZE)]), tracks_of(model, TRACKS))
+    return counter.get_total_flops() / 1e9
+
+
+def speed_of_products() -> float:
+    """GFLOP a second of one large product in float32, the best of several."""
+    torch.set_num_threads(1)
+    layer, rows = PackedLinear(nn.Linear(LARGE, LARGE)), torch.randn(LARGE, LARGE)
+    times = []
+    with torch.inference_mode():
+        for _ in range(5):
+            start = time.process_time()
+            layer(rows)
+            times.append(time.process_time() - start)
+    return 2 * LARGE**3 / 1e9 / min(times)
 
 
 def _measure_form(form: str, size: tuple[int, int] = SIZE) -> Row:
@@ -115,6 +142,8 @@ def main(arguments: Sequence[str]) -> None:
             f"{row.form:10} {row.seconds:6.2f} s {row.megabytes:6.0f} MB, "
             f"freed memory kept {row.kept_seconds:6.2f} s"
         )
+    work, speed = products_of_frame(), speed_of_products()
+    print(f"products: {work:.0f} GFLOP, at {speed:.0f} GFLOP/s {work / speed:.1f} s")
 
 
 if __name__ == "__main__":
