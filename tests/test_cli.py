@@ -130,6 +130,20 @@ def test_detecting_takes_its_threshold(
     ]
 
 
+def test_bfloat16_rounds_what_is_found(
+    run: Run, model_file: Path, make_clip: Callable[..., Path], tmp_path: Path
+):
+    arguments = ("detect", make_clip(1), "--model", model_file, "--no-video", "--min-score", "0")
+    found = []
+    for dtype in ("float32", "bfloat16"):
+        output = tmp_path / dtype
+        assert run(*arguments, "--nms-iou", "off", "--output", output, "--dtype", dtype)[0] == 0
+        (line,) = (output / "detections.jsonl").read_text().splitlines()
+        found.append(sorted(each["score"] for each in json.loads(line)["objects"]))
+    assert found[0] == pytest.approx(found[1], abs=0.1)
+    assert found[0] != found[1]
+
+
 def test_a_cut_video_exits_with_one_after_naming_the_files(
     run: Run, model_file: Path, cut_clip: Path, tmp_path: Path
 ):

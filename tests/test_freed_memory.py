@@ -100,7 +100,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_a_verb_that_loads_a_model_keeps_freed_memory(calls: list[str]):
     with pytest.raises(TrackFormerError):
-        load(argparse.Namespace(model="no such model", device="cpu"))
+        load(argparse.Namespace(model="no such model", device="cpu", dtype="float32"))
     assert calls == ["kept"]
 
 

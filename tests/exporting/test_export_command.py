@@ -101,6 +101,13 @@ def test_tracking_takes_the_file(run: Run, nano_file: Path, make_clip, tmp_path:
     assert output.startswith("2 frames, ")
 
 
+def test_the_file_keeps_its_dtype(run: Run, nano_file: Path, make_clip, tmp_path: Path):
+    arguments = ("--model", nano_file, "--output", tmp_path / "out", "--dtype", "bfloat16")
+    code, _, error = run("track", make_clip(2), *arguments)
+    expected = f"--dtype: expected float32 for {nano_file}, since it was exported so"
+    assert (code, error) == (2, f"error: {expected}\n")
+
+
 def test_tuning_and_comparing_need_weights(run: Run, nano_file: Path, tmp_path: Path):
     message = "expected weights, got an exported model, which can only track and detect"
     with ground_truth_file() as annotated:

@@ -17,32 +17,47 @@ MODEL_HELP: Final = f"{WEIGHTS_HELP}, or an .onnx file of `trackformer export`"
 
 
 def add_model_arguments(parser: argparse.ArgumentParser, models: str = MODEL_HELP) -> None:
-    """`--model` and `--device`; `models` says what may be named."""
+    """`--model`, `--device` and `--dtype`; `models` says what may be named."""
     parser.add_argument("--model", default="nano", help=f"{models} (default: nano)")
     parser.add_argument(
         "--device",
         default="auto",
         help="cpu, cuda, cuda:1, mps, or auto: cuda where there is one (default: auto)",
     )
+    parser.add_argument(
+        "--dtype",
+        choices=("float32", "bfloat16"),
+        default="float32",
+        help="bfloat16: large models in less time on GPUs, and on processors that have it; boxes "
+        "differ a little (docs/speed.md) (default: float32)",
+    )
 
 
 def load(options: argparse.Namespace) -> FrameModel:
     """The model that was asked for, in its form for inference."""
     from trackformer.checkpoints.load import is_exported, load_model
+    from trackformer.errors import ConfigError
     from trackformer.freed_memory import keep_freed_memory
 
     if not is_exported(options.model):
         return load_network(options)
+    if options.dtype != "float32":
+        raise ConfigError(
+            f"--dtype: expected float32 for {options.model}, since it was exported so"
+        )
     keep_freed_memory()
     return load_model(options.model, options.device)
 
 
 def load_network(options: argparse.Namespace) -> TrackFormer:
     """The same for verbs that call backbone, encoder and decoder one by one."""
+    import torch
+
     from trackformer.checkpoints.load import load_weights
     from trackformer.devices import choose_device
     from trackformer.freed_memory import keep_freed_memory
     from trackformer.models.fast.optimize import optimize_for_inference
 
     keep_freed_memory()
-    return optimize_for_inference(load_weights(options.model, choose_device(options.device)))
+    model = load_weights(options.model, choose_device(options.device))
+    return optimize_for_inference(model, getattr(torch, options.dtype))
