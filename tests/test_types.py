@@ -1,21 +1,10 @@
-"""Records: padding is at the right and bottom, and public results reach other libraries."""
+"""Records: padding is at the right and bottom, and batches move as a whole."""
 
 import pytest
 import torch
 from torch import tensor
 
-from trackformer.types import Clip, Images, Target, TrackedObjects
-
-
-def tracked(names=("person", "dog")) -> TrackedObjects:
-    return TrackedObjects(
-        track_ids=tensor([7, 9]),
-        boxes_xyxy=tensor([[0.0, 0.0, 2.0, 2.0], [1.0, 1.0, 3.0, 3.0]]),
-        scores=tensor([0.9, 0.8]),
-        labels=tensor([1, 0]),
-        frame_index=3,
-        class_names=names,
-    )
+from trackformer.types import Clip, Images, Target
 
 
 def test_images_are_padded_right_and_bottom():
@@ -35,22 +24,6 @@ def test_the_common_size_is_a_multiple():
     images = Images.from_list([torch.ones(3, 33, 64)], multiple_of=32)
     assert images.pixels.shape == (1, 3, 64, 64)
     assert images.image_sizes.tolist() == [[33, 64]]
-
-
-def test_supervision_gets_identities_and_class_names():
-    detections = tracked().to_supervision()
-    assert detections.tracker_id.tolist() == [7, 9]
-    assert detections.data["class_name"].tolist() == ["dog", "person"]
-    assert detections.xyxy.tolist() == [[0, 0, 2, 2], [1, 1, 3, 3]]
-    assert detections.confidence.tolist() == pytest.approx([0.9, 0.8])
-
-
-def test_supervision_gets_an_empty_frame():
-    nothing = TrackedObjects(
-        tensor([], dtype=torch.long), torch.zeros(0, 4), tensor([]), tensor([], dtype=torch.long), 0
-    )
-    assert len(nothing) == 0
-    assert len(nothing.to_supervision()) == 0
 
 
 def test_selecting_objects_keeps_ignore_regions_and_masks_in_step():

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from trackformer.models.fast.optimize import optimize_for_inference
     from trackformer.models.settings import ModelSettings
     from trackformer.models.trackformer import TrackFormer
+    from trackformer.objects import Detections, TrackedObjects
     from trackformer.tracking.run import track_video
     from trackformer.tracking.settings import DetectSettings, TrackerSettings
     from trackformer.tracking.streams import track_streams
     from trackformer.tracking.tracker import ObjectDetector, Tracker
-    from trackformer.types import Detections, Images, ModelOutput, TrackedObjects, TrackQueries
+    from trackformer.types import Images, ModelOutput, TrackQueries
 
     __version__: str
 
@@ -51,7 +52,7 @@ _HOME = {
     "ConfigError": "trackformer.errors",
     "DataError": "trackformer.errors",
     "DetectSettings": "trackformer.tracking.settings",
-    "Detections": "trackformer.types",
+    "Detections": "trackformer.objects",
     "Images": "trackformer.types",
     "ModelOutput": "trackformer.types",
     "ModelSettings": "trackformer.models.settings",
@@ -59,7 +60,7 @@ _HOME = {
     "TrackFormer": "trackformer.models.trackformer",
     "TrackFormerError": "trackformer.errors",
     "TrackQueries": "trackformer.types",
-    "TrackedObjects": "trackformer.types",
+    "TrackedObjects": "trackformer.objects",
     "Tracker": "trackformer.tracking.tracker",
     "TrackerSettings": "trackformer.tracking.settings",
     "build_model": "trackformer.models.build",

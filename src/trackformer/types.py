@@ -5,24 +5,21 @@ first), P proposals of another detector (the last of the object queries), G grou
 C embedding channels, D decoder layers, K class logits, L feature levels, S tokens over all levels,
 H W rows and columns.
 
-Inside the model boxes are relative ``cxcywh`` in [0, 1] of the image without its padding; in
-public results they are pixel ``xyxy``.
+Boxes are relative ``cxcywh`` in [0, 1] of the image without its padding. What users get of a frame
+is in `objects.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from trackformer.devices import constant_beside, sent
-
-if TYPE_CHECKING:
-    import supervision
 
 NO_OBJECT: Final = -1
 """`target_index` of a query that must predict background."""
@@ -281,58 +278,6 @@ class Predictions:
     labels: Int[Tensor, " Q"]
     boxes: Float[Tensor, "Q 4"]
     embeddings: Float[Tensor, "Q C"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TrackedObjects:
-    """The tracked objects of one frame, as a user gets them."""
-
-    track_ids: Int[Tensor, " N"]
-    """Positive, never re-used within a stream."""
-    boxes_xyxy: Float[Tensor, "N 4"]
-    """Left, top, right, bottom in pixels of the frame; may reach beyond its borders."""
-    scores: Float[Tensor, " N"]
-    labels: Int[Tensor, " N"]
-    """Class index into `class_names`."""
-    frame_index: int
-    """0-based."""
-    class_names: tuple[str, ...] = ()
-    masks: Bool[Tensor, "N H W"] | None = None
-
-    def __len__(self) -> int:
-        """How many objects the frame has."""
-        return len(self.track_ids)
-
-    def to_supervision(self) -> supervision.Detections:
-        """The same objects for supervision's annotators, zones and sinks (`tracker_id` is set)."""
-        import numpy as np
-        import supervision
-
-        names = np.array([self.class_names[label] for label in self.labels.tolist()], dtype=str)
-        return supervision.Detections(
-            xyxy=self.boxes_xyxy.cpu().numpy(),
-            mask=None if self.masks is None else self.masks.cpu().numpy(),
-            confidence=self.scores.cpu().numpy(),
-            class_id=self.labels.cpu().numpy(),
-            tracker_id=self.track_ids.cpu().numpy(),
-            data={"class_name": names},
-        )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Detections:
-    """The objects of one frame without identities, as a user gets them."""
-
-    boxes_xyxy: Float[Tensor, "N 4"]
-    """Left, top, right, bottom in pixels of the frame."""
-    scores: Float[Tensor, " N"]
-    labels: Int[Tensor, " N"]
-    frame_index: int
-    class_names: tuple[str, ...] = ()
-
-    def __len__(self) -> int:
-        """How many objects the frame has."""
-        return len(self.scores)
 
 
 def predictions_of(output: ModelOutput, image_index: int = 0) -> Predictions:

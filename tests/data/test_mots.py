@@ -18,7 +18,7 @@ from trackformer.data.mots import (
 from trackformer.data.mots_rows import boxes_of
 from trackformer.data.read import read_annotations
 from trackformer.errors import DataError
-from trackformer.types import TrackedObjects
+from trackformer.objects import TrackedObjects
 
 SIZE = (6, 8)
 

@@ -1,7 +1,7 @@
 import torch
 
 from trackformer.data.results import result_of
-from trackformer.types import TrackedObjects
+from trackformer.objects import TrackedObjects
 
 
 def test_a_trackers_answer_becomes_arrays_of_the_same_numbers():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from trackformer.types import Detections, TrackedObjects
+from trackformer.objects import Detections, TrackedObjects
 from trackformer.video.drawing import MASK_OPACITY, TrackDrawer, track_colour
 
 

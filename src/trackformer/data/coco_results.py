@@ -16,7 +16,7 @@ from trackformer.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     # Only for the signature: result files are read and scored without loading torch.
-    import trackformer.types
+    import trackformer.objects
 
 RESULT_KEYS: Final = ("image_id", "category_id", "bbox", "score")
 
@@ -87,7 +87,7 @@ def matching_categories(images: CocoImages, class_names: Sequence[str]) -> dict[
 
 
 def as_coco_results(
-    image_id: int, detections: trackformer.types.Detections, category_of: Mapping[int, int]
+    image_id: int, detections: trackformer.objects.Detections, category_of: Mapping[int, int]
 ) -> list[dict[str, Any]]:
     """The detections of one image; those whose class has no category are left out."""
     rows = zip(

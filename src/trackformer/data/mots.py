@@ -32,7 +32,7 @@ from trackformer.errors import DataError
 
 if TYPE_CHECKING:
     # Only for the signature: result files are read and scored without loading torch.
-    import trackformer.types
+    import trackformer.objects
 
 CLASS_IDS: Final[Mapping[str, int]] = {"person": PEDESTRIAN, "pedestrian": PEDESTRIAN, "car": CAR}
 """The formats know no other classes."""
@@ -140,7 +140,7 @@ class MotsResultsWriter:
         self.close()
 
 
-def mots_frame_of(objects: trackformer.types.TrackedObjects) -> MotsFrame:
+def mots_frame_of(objects: trackformer.objects.TrackedObjects) -> MotsFrame:
     """A tracker's masks as the formats hold them.
 
     Left out: objects of other classes than `CLASS_IDS`, and those hidden behind others.
@@ -158,7 +158,7 @@ def mots_frame_of(objects: trackformer.types.TrackedObjects) -> MotsFrame:
     )
 
 
-def _class_id(objects: trackformer.types.TrackedObjects, label: int) -> int:
+def _class_id(objects: trackformer.objects.TrackedObjects, label: int) -> int:
     known = label < len(objects.class_names)
     return CLASS_IDS.get(objects.class_names[label], 0) if known else 0
 

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 
 if TYPE_CHECKING:
     # Only for the signature: result files are read and scored without loading torch.
-    import trackformer.types
+    import trackformer.objects
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +27,7 @@ class ResultFrame:
     """Class index, -1 for a class that is not asked for; None where the results name no classes."""
 
 
-def result_of(objects: trackformer.types.TrackedObjects) -> ResultFrame:
+def result_of(objects: trackformer.objects.TrackedObjects) -> ResultFrame:
     """A tracker's answer as numpy arrays on the CPU."""
     return ResultFrame(
         frame_index=objects.frame_index,
@@ -38,7 +38,7 @@ def result_of(objects: trackformer.types.TrackedObjects) -> ResultFrame:
     )
 
 
-def result_of_detections(detections: trackformer.types.Detections) -> ResultFrame:
+def result_of_detections(detections: trackformer.objects.Detections) -> ResultFrame:
     """A detector's answer as numpy arrays on the CPU; every id is -1."""
     return ResultFrame(
         frame_index=detections.frame_index,

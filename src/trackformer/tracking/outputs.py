@@ -15,8 +15,8 @@ from trackformer.data.mots import MotsResultsWriter, mots_frame_of
 from trackformer.data.published_results import written_as_published
 from trackformer.data.results import result_of, result_of_detections
 from trackformer.errors import DataError
+from trackformer.objects import Detections, TrackedObjects
 from trackformer.tracking.output_files import OutputFiles
-from trackformer.types import Detections, TrackedObjects
 from trackformer.video.drawing import TrackDrawer
 from trackformer.video.frames import Frame, FrameSource
 from trackformer.video.writing import VideoWriter

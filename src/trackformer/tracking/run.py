@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from trackformer.models.frame_model import FrameModel
+from trackformer.objects import Detections, TrackedObjects
 from trackformer.tracking.output_files import OutputFiles, check_output, output_files
 from trackformer.tracking.outputs import open_outputs
 from trackformer.tracking.progress import progress_bar
@@ -21,7 +22,6 @@ from trackformer.tracking.public_detections import PublicDetections
 from trackformer.tracking.reading import Reading
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
 from trackformer.tracking.tracker import ObjectDetector, PreparedFrame, Tracker
-from trackformer.types import Detections, TrackedObjects
 from trackformer.video.frames import Frame, FrameSource
 from trackformer.video.sources import open_source
 

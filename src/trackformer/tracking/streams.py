@@ -12,6 +12,7 @@ from torch import Tensor
 
 from trackformer.errors import DataError, TrackFormerError
 from trackformer.models.frame_model import FrameModel
+from trackformer.objects import TrackedObjects
 from trackformer.tracking.output_files import OutputFiles, check_output, output_files
 from trackformer.tracking.outputs import ResultsWriter, open_outputs
 from trackformer.tracking.progress import progress_bar
@@ -21,7 +22,6 @@ from trackformer.tracking.run import Source, VideoRun, opened
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.steps import update_together
 from trackformer.tracking.tracker import PreparedFrame, Tracker
-from trackformer.types import TrackedObjects
 from trackformer.video.frames import Frame
 
 

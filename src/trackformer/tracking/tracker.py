@@ -18,6 +18,7 @@ from trackformer.errors import DataError
 from trackformer.models.best_pairs import best_pairs
 from trackformer.models.frame_model import FrameModel
 from trackformer.models.slots import in_slots
+from trackformer.objects import Detections, TrackedObjects
 from trackformer.preprocessing import input_size, normalise, resize
 from trackformer.tracking.lifecycle import advance
 from trackformer.tracking.masks import track_masks
@@ -26,14 +27,12 @@ from trackformer.tracking.settings import DetectSettings, TrackerSettings
 from trackformer.tracking.together import answers_apart, ask_together
 from trackformer.tracking.tracks import Tracks, no_tracks
 from trackformer.types import (
-    Detections,
     FrameFeatures,
     Images,
     Memory,
     ModelOutput,
     Predictions,
     ProposalBoxes,
-    TrackedObjects,
     predictions_of,
 )
 

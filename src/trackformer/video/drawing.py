@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from trackformer.types import Detections, TrackedObjects
+from trackformer.objects import Detections, TrackedObjects
 
 MASK_OPACITY: Final = 0.45
 _FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
