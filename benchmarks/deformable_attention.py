@@ -92,11 +92,9 @@ def _rows(
     inputs = attention_inputs(size, device, dtype)
     calls = {name: (_forward(size, inputs, name), _both(size, inputs, name)) for name in names}
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
-    for turn in range(repeats + 1):
+    for _ in range(repeats):
         for name, (forward, both) in calls.items():
-            taken = (_seconds(forward, device), _seconds(both, device))
-            if turn > 0:  # the first one warms up
-                times[name].append(taken)
+            times[name].append((_seconds(forward, device), _seconds(both, device)))
     medians = {
         name: tuple(statistics.median(column) * 1e3 for column in zip(*rows, strict=True))
         for name, rows in times.items()
@@ -168,6 +166,8 @@ def _both(size: Size, inputs: tuple[Tensor, ...], name: str) -> Callable[[], Non
 
 
 def _seconds(call: Callable[[], None], device: torch.device) -> float:
+    # Once before: in a model the layer before has just written the value.
+    call()
     if device.type != "cuda":
         start = time.process_time()
         call()
