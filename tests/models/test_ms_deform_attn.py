@@ -33,6 +33,9 @@ def imitate_gpu():
         pytest.skip("a GPU is at hand: its own tests run")
 
 
+CLOSE = {torch.float32: {"atol": 1e-4, "rtol": 1e-4}, torch.float64: {}}
+
+
 def dtype_of(implementation):
     return torch.float32 if implementation == TRITON else torch.float64
 
@@ -69,20 +72,21 @@ def test_at_a_cells_centre_the_slope_is_the_one_to_the_right(implementation):
 ANY_SIZES = given(
     level_shapes=st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=1, max_size=4),
     sizes=st.tuples(*(st.integers(1, most) for most in (2, 4, 3, 3))),
-    num_channels=st.sampled_from([1, 3, 8, 32, 36]),
+    num_channels=st.sampled_from([1, 3, 8, 16, 32, 36]),
     spread=st.sampled_from([0.2, 1.0, 3.0]),
     seed=st.integers(0, 1000),
 )
 
 
-def check_against_oracle(implementation, level_shapes, sizes, num_channels, spread, seed):
-    shapes, dtype = tuple(level_shapes), dtype_of(implementation)
+def check_against_oracle(
+    implementation, level_shapes, sizes, num_channels, spread, seed, dtype=torch.float64
+):
+    shapes = tuple(level_shapes)
     inputs = random_inputs(shapes, *sizes, num_channels, spread=spread, seed=seed)
     expected, expected_grads = gradients(inputs, REFERENCE)
     attended, grads = gradients(inputs.to(dtype), implementation)
-    tolerance = {"atol": 1e-4, "rtol": 1e-4} if dtype == torch.float32 else {}
     for ours, theirs in zip((attended, *grads), (expected, *expected_grads), strict=True):
-        torch.testing.assert_close(ours, theirs.to(dtype), **tolerance)
+        torch.testing.assert_close(ours, theirs.to(dtype), **CLOSE[dtype])
 
 
 @settings(max_examples=25, deadline=None)
@@ -91,13 +95,14 @@ def test_any_sizes_give_the_oracles_numbers_and_gradients(**sizes):
     check_against_oracle(PORTABLE, **sizes)
     if not compiled.why_unavailable():
         check_against_oracle(COMPILED, **sizes)
+        check_against_oracle(COMPILED, **sizes, dtype=torch.float32)
 
 
 @settings(max_examples=5, deadline=None)
 @ANY_SIZES
 def test_any_sizes_give_the_oracles_numbers_and_gradients_on_an_imitated_gpu(**sizes):
     imitate_gpu()
-    check_against_oracle(TRITON, **sizes)
+    check_against_oracle(TRITON, **sizes, dtype=torch.float32)
 
 
 def test_gradients_are_those_of_finite_differences(implementation):
@@ -161,16 +166,17 @@ def test_several_chunks_of_queries_are_the_reference(monkeypatch):
         torch.testing.assert_close(ours, theirs)
 
 
-@pytest.mark.parametrize("num_channels", [3, 16, 36])
-def test_rows_that_many_queries_read_are_copied_and_give_the_reference(num_channels):
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("num_channels", [3, 16, 32, 36])
+def test_rows_that_many_queries_read_are_copied_and_give_the_reference(num_channels, dtype):
     if compiled.why_unavailable():
         pytest.skip(str(compiled.why_unavailable()))
     # 300 queries read 300 x 8 samples x 4 rows of 43: far more than the 16 readings a copy costs.
     inputs = random_inputs(LEVEL_SHAPES, num_queries=300, num_channels=num_channels)
-    attended, grads = gradients(inputs, COMPILED)
+    attended, grads = gradients(inputs.to(dtype), COMPILED)
     expected, expected_grads = gradients(inputs, REFERENCE)
     for ours, theirs in zip((attended, *grads), (expected, *expected_grads), strict=True):
-        torch.testing.assert_close(ours, theirs)
+        torch.testing.assert_close(ours, theirs.to(dtype), **CLOSE[dtype])
 
 
 @pytest.mark.parametrize("num_points", [5, 20])

@@ -12,6 +12,28 @@ template <typename T> struct HeadPair {
     HeadRows<T> value, grad;
 };
 
+// Adds the lanes of each corner's half vector to the corner's sum.
+template <typename Half, typename T> INLINE void add_lanes(const Half *halves, T *sums) {
+    for (int corner = 0; corner < 4; corner++)
+        for (int lane = 0; lane < VectorOf<T, HALF_VECTOR_BYTES>::SIZE; lane++)
+            sums[corner] += halves[corner][lane];
+}
+
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#define PAIRS(a, b) /* a0 + a1, a2 + a3, b0 + b1, b2 + b3 */                                       \
+    __builtin_shufflevector(a, b, 0, 2, 4, 6) + __builtin_shufflevector(a, b, 1, 3, 5, 7)
+
+// The same, all corners at once: saves a twentieth of the backward's time.
+typedef VectorOf<float, HALF_VECTOR_BYTES>::Type FourFloats;
+INLINE void add_lanes(const FourFloats *halves, float *sums) {
+    FourFloats upper = PAIRS(halves[0], halves[1]), lower = PAIRS(halves[2], halves[3]);
+    *(FourFloats *)sums += PAIRS(upper, lower);
+}
+#undef PAIRS
+#endif
+#endif
+
 // Adds a sample's share of the gradient to `N` vectors, and `HALVES` half ones after them, of the
 // four rows around it, and to `dots` their products with the gradient.
 template <int N, int HALVES, typename T>
@@ -24,6 +46,7 @@ INLINE void spread(const T *grad_output, const T *row, T *grad_row, const int64_
     Half half_out{};
     for (int n = 0; n < N; n++) out[n] = ((const Vector *)grad_output)[n];
     if (HALVES) half_out = *(const Half *)(grad_output + half_at);
+    Half halves[4];
     for (int corner = 0; corner < 4; corner++) {
         const T *seen = row + places[corner];
         T *grad = grad_row + places[corner];
@@ -36,9 +59,9 @@ INLINE void spread(const T *grad_output, const T *row, T *grad_row, const int64_
             half += *(const Half *)(seen + half_at) * half_out;
             *(Half *)(grad + half_at) += corners[corner] * half_out;
         }
-        for (int lane = 0; lane < VectorOf<T, HALF_VECTOR_BYTES>::SIZE; lane++)
-            dots[corner] += half[lane];
+        halves[corner] = half;
     }
+    add_lanes(halves, dots);
 }
 
 template <typename T>
@@ -73,16 +96,16 @@ INLINE void backward_sample(const HeadPair<T> &head, const Levels<T> &levels,
 
 template <typename T>
 INLINE void backward_piece(const Call &call, const HeadPair<T> &head, const Levels<T> &levels,
-                           const Samples<T> &samples, const Samples<T> &next) {
+                           const Samples<T> &samples, const Samples<T> &next, int64_t channels) {
     T dots[PIECE][4];
     int64_t sample = samples.item * call.levels * call.points + samples.first;
     T *grad_weights = (T *)call.grad_weights + sample;
     T *grad_locations = (T *)call.grad_locations + 2 * sample;
-    const T *grad_output = (const T *)call.grad_output + samples.item * call.channels;
+    const T *grad_output = (const T *)call.grad_output + samples.item * channels;
     for (int i = 0; i < samples.count; i++) {
-        prefetch<false>(head.value, levels, samples, next, i, call.channels);
-        prefetch<true>(head.grad, levels, samples, next, i, call.channels);
-        backward_sample(head, levels, samples, i, call.channels, grad_output, dots[i]);
+        prefetch<false>(head.value, levels, samples, next, i, channels);
+        prefetch<true>(head.grad, levels, samples, next, i, channels);
+        backward_sample(head, levels, samples, i, channels, grad_output, dots[i]);
     }
     for (int i = 0; i < samples.count; i++) {
         T left = samples.left[i], right = samples.right[i];
@@ -102,7 +125,7 @@ INLINE void backward_piece(const Call &call, const HeadPair<T> &head, const Leve
 // All queries from `item` on, every `heads`th item; samples from `first` to `last`, some at a time.
 template <typename T>
 INLINE void backward_head(const Call &call, const HeadPair<T> &head, int64_t item, int first,
-                          int last) {
+                          int last, int64_t channels) {
     for (; first < last; first += PIECE) {
         int count = last - first < PIECE ? last - first : PIECE;
         Levels<T> levels;
@@ -112,8 +135,19 @@ INLINE void backward_head(const Call &call, const HeadPair<T> &head, int64_t ite
         for (int64_t query = 0; query < call.queries; query++) {
             int64_t next = query + 1 < call.queries ? query + 1 : query;
             prepare<true>(call, levels, item + next * call.heads, first, count, samples[next & 1]);
-            backward_piece(call, head, levels, samples[query & 1], samples[next & 1]);
+            backward_piece(call, head, levels, samples[query & 1], samples[next & 1], channels);
         }
+    }
+}
+
+// The usual numbers of channels are known to the compiler, which unrolls what is done with them.
+template <typename T>
+INLINE void backward_usual(const Call &call, const HeadPair<T> &head, int64_t item, int first,
+                           int last) {
+    switch (sizeof(T) == sizeof(float) ? call.channels : 0) {
+    case 16: return backward_head(call, head, item, first, last, 16);
+    case 32: return backward_head(call, head, item, first, last, 32);
+    default: return backward_head(call, head, item, first, last, call.channels);
     }
 }
 
@@ -141,12 +175,12 @@ INLINE void backward_share(const Call &call, int64_t image, int64_t head, int fi
                         rows_in<T>(call.grad_value, call, image, head, start)};
     int64_t stride = stride_of_copies<T>(call);
     T *room = room_for_copies<T>(2 * tokens, stride, call.queries * (last - first) * points * 8);
-    if (!room) return backward_head(call, rows, item, first * points, last * points);
+    if (!room) return backward_usual(call, rows, item, first * points, last * points);
     int64_t size = tokens * stride;
     HeadPair<T> copies = {{room, stride, start}, {room + size, stride, start}};
     copy_rows(rows.value, copies.value, tokens, call.channels);
     memset(copies.grad.rows, 0, size * sizeof(T));
-    backward_head(call, copies, item, first * points, last * points);
+    backward_usual(call, copies, item, first * points, last * points);
     copy_rows(copies.grad, rows.grad, tokens, call.channels);
     free(room);
 }

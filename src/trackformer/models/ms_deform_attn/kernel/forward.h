@@ -74,7 +74,8 @@ INLINE void forward_piece(const HeadRows<T> &value, const Levels<T> &levels,
 
 // Queries of one image and head from `item` on, every `heads`th item; some samples at a time.
 template <typename T>
-INLINE void forward_head(const Call &call, const HeadRows<T> &value, int64_t item, int64_t queries) {
+INLINE void forward_head(const Call &call, const HeadRows<T> &value, int64_t item, int64_t queries,
+                         int64_t channels) {
     int num_samples = call.levels * call.points;
     for (int first = 0; first < num_samples; first += PIECE) {
         int count = num_samples - first < PIECE ? num_samples - first : PIECE;
@@ -85,9 +86,20 @@ INLINE void forward_head(const Call &call, const HeadRows<T> &value, int64_t ite
         for (int64_t query = 0; query < queries; query++) {
             int64_t next = query + 1 < queries ? query + 1 : query;
             prepare<false>(call, levels, item + next * call.heads, first, count, samples[next & 1]);
-            T *output = (T *)call.output + (item + query * call.heads) * call.channels;
-            forward_piece(value, levels, samples[query & 1], samples[next & 1], call.channels, output);
+            T *output = (T *)call.output + (item + query * call.heads) * channels;
+            forward_piece(value, levels, samples[query & 1], samples[next & 1], channels, output);
         }
+    }
+}
+
+// The usual numbers of channels are known to the compiler, which unrolls what is done with them.
+template <typename T>
+INLINE void forward_usual(const Call &call, const HeadRows<T> &value, int64_t item,
+                          int64_t queries) {
+    switch (sizeof(T) == sizeof(float) ? call.channels : 0) {
+    case 16: return forward_head(call, value, item, queries, 16);
+    case 32: return forward_head(call, value, item, queries, 32);
+    default: return forward_head(call, value, item, queries, call.channels);
     }
 }
 
@@ -106,7 +118,7 @@ template <typename T> INLINE void forward_range(const Call &call, int64_t begin,
             copy_rows(value, copy, call.tokens, call.channels);
             value = copy;
         }
-        forward_head(call, value, (image * call.queries + query) * call.heads + head, queries);
+        forward_usual(call, value, (image * call.queries + query) * call.heads + head, queries);
         begin += queries;
     }
     free(room);
