@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from trackformer.verbs.model import MODEL_HELP, load
+from trackformer.verbs.model import MODEL_HELP, add_running_arguments, load
 from trackformer.verbs.printing import print_whole
 from trackformer.verbs.settings_file import changes_in
 
@@ -47,11 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     scored.add_argument(
         "--model", help=f"track or detect with this model first, then score: {MODEL_HELP}"
     )
-    parser.add_argument(
-        "--device",
-        default="auto",
-        help="where the model runs: cpu, cuda, cuda:1, mps, or auto (default: auto)",
-    )
+    add_running_arguments(parser)
     parser.add_argument(
         "--output",
         type=Path,

@@ -19,10 +19,16 @@ MODEL_HELP: Final = f"{WEIGHTS_HELP}, or an .onnx file of `trackformer export`"
 def add_model_arguments(parser: argparse.ArgumentParser, models: str = MODEL_HELP) -> None:
     """`--model`, `--device` and `--dtype`; `models` says what may be named."""
     parser.add_argument("--model", default="nano", help=f"{models} (default: nano)")
+    add_running_arguments(parser)
+
+
+def add_running_arguments(parser: argparse.ArgumentParser) -> None:
+    """`--device` and `--dtype`: how a model runs."""
     parser.add_argument(
         "--device",
         default="auto",
-        help="cpu, cuda, cuda:1, mps, or auto: cuda where there is one (default: auto)",
+        help="where the model runs: cpu, cuda, cuda:1, mps, or auto: cuda where there is one "
+        "(default: auto)",
     )
     parser.add_argument(
         "--dtype",
