@@ -7,6 +7,7 @@ import pytest
 from trackformer.config import apply_overrides, read_settings, settings_from
 from trackformer.errors import ConfigError
 from trackformer.input_settings import InputSettings
+from trackformer.tracking.settings import TrackerSettings
 from trackformer.training.settings import OptimizerSettings, TrainingSettings
 
 NANO = Path(__file__).parents[1] / "configs" / "nano.yaml"
@@ -147,3 +148,12 @@ def test_an_empty_file_means_no_settings(tmp_path):
     path = tmp_path / "run.yaml"
     path.write_text("")
     assert read_settings(OptimizerSettings, path) == OptimizerSettings()
+
+
+def test_settings_made_in_python_are_refused_in_one_line():
+    with pytest.raises(ConfigError) as refused:
+        TrackerSettings(birth_score=-1, brith_nms_iou=0.5)
+    assert str(refused.value) == (
+        "TrackerSettings: birth_score: Input should be greater than or equal to 0, got -1; "
+        "unknown setting 'brith_nms_iou'; did you mean 'birth_nms_iou'?"
+    )

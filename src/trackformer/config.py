@@ -5,15 +5,30 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from trackformer.errors import ConfigError
 
+if TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass
+else:
+    ModelMetaclass = type(BaseModel)
 
-class Settings(BaseModel):
+
+class _RefusedInOneLine(ModelMetaclass):
+    """Settings that are made in Python fail like those of files; inner ones within their outer."""
+
+    def __call__(self, *values: Any, **named: Any) -> Any:
+        try:
+            return super().__call__(*values, **named)
+        except ValidationError as error:
+            raise _in_one_line(error, self, self.__name__) from error
+
+
+class Settings(BaseModel, metaclass=_RefusedInOneLine):
     """Base of all settings: frozen, unknown keys refused, a docstring under each field is its help.
 
     Torch-free on purpose: the command line builds its help from these classes.
@@ -55,8 +70,7 @@ def settings_from(
     try:
         return settings_type.model_validate(content)
     except ValidationError as error:
-        problems = [_explain(problem, settings_type) for problem in error.errors()]
-        raise ConfigError(f"{where}: " + "; ".join(problems)) from error
+        raise _in_one_line(error, settings_type, where) from error
 
 
 def apply_overrides(content: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
@@ -86,6 +100,11 @@ def _set_nested(content: dict[str, Any], path: list[str], value: Any) -> None:
         content[name] = dict(inner) if isinstance(inner, dict) else {}
         content = content[name]
     content[path[-1]] = value
+
+
+def _in_one_line(error: ValidationError, settings_type: Any, where: str) -> ConfigError:
+    problems = [_explain(problem, settings_type) for problem in error.errors()]
+    return ConfigError(f"{where}: " + "; ".join(problems))
 
 
 def _explain(problem: Any, settings_type: type[BaseModel]) -> str:

@@ -108,6 +108,11 @@ def test_anything_but_rgb_pixels_is_refused(model, wrong):
         Tracker(model, EAGER).update(wrong)
 
 
+def test_a_picture_that_opencv_could_not_read_is_no_frame(model):
+    with pytest.raises(DataError, match=r"frame: expected an array .* got NoneType"):
+        Tracker(model, EAGER).update(None)
+
+
 def test_a_frame_may_be_a_flipped_view(model):
     # BGR to RGB, as OpenCV's users do it: a negative stride.
     assert len(Tracker(model, EAGER).update(frame(0)[..., ::-1])) == 6
@@ -151,5 +156,5 @@ def test_where_every_class_counts_a_query_is_several_detections(model):
 
 
 def test_where_every_class_counts_overlap_is_no_reason_to_remove():
-    with pytest.raises(ValueError, match=r"every_class: expected nms_iou: null, got 0\.7"):
+    with pytest.raises(ConfigError, match=r"every_class: expected nms_iou: null, got 0\.7"):
         DetectSettings(every_class=True)

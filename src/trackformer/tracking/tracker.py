@@ -213,6 +213,11 @@ def as_pixels(frame: FrameLike) -> UInt8[np.ndarray, "H W 3"]:
     Raises:
         DataError: Another shape or type than height x width x 3, uint8.
     """
+    if not isinstance(frame, Tensor | np.ndarray):
+        # OpenCV reads an unreadable file as None.
+        raise DataError(
+            f"frame: expected an array of height x width x 3 pixels, got {type(frame).__name__}"
+        )
     is_uint8 = frame.dtype in (torch.uint8, np.uint8)
     if not is_uint8 or frame.ndim != 3 or frame.shape[2] != 3 or 0 in frame.shape:
         raise DataError(
