@@ -18,7 +18,7 @@ from trackformer.data.clips import BatchShare, ClipDataset, target_of
 from trackformer.data.frame_sampling import repeat_factors
 from trackformer.data.settings import ClipSettings
 from trackformer.data.transforms import Crop
-from trackformer.errors import DataError
+from trackformer.errors import ConfigError, DataError
 from trackformer.input_settings import InputSettings
 
 PLAIN = InputSettings(area=64 * 96, mean=(0, 0, 0), std=(1, 1, 1))
@@ -104,7 +104,7 @@ def test_clips_grow_by_schedule(picture):
 
 @pytest.mark.parametrize("schedule", [((1, 2),), ((0, 2), (0, 3)), ((0, 2), (9, 3), (5, 4))])
 def test_a_schedule_begins_at_0_and_rises(schedule):
-    with pytest.raises(ValueError, match="expected rising steps that begin with 0"):
+    with pytest.raises(ConfigError, match="expected rising steps that begin with 0"):
         ClipSettings(length_schedule=schedule)
 
 
