@@ -34,6 +34,17 @@ def test_a_damaged_file_is_named(tmp_path):
         load_model(path)
 
 
+@pytest.mark.parametrize("content", [b"\x00\x00\x00\x20ftypisom", b"hello world", b"PK\x03\x04"])
+def test_another_kind_of_file_is_refused_in_our_own_words(content, tmp_path):
+    (tmp_path / "video.mp4").write_bytes(content)
+    with pytest.raises(CheckpointError) as refused:
+        load_model(tmp_path / "video.mp4")
+    assert str(refused.value) == (
+        f"{tmp_path}/video.mp4: expected a file of torch.save with tensors and plain values, "
+        "got another kind of file or a damaged one"
+    )
+
+
 def test_an_empty_file_is_named(tmp_path):
     path = tmp_path / "empty.pth"
     path.touch()

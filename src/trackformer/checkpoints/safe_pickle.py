@@ -37,9 +37,10 @@ def read_pickle(path: Path) -> object:
                 f"{path}: expected tensors and plain values only; refused to run "
                 f"{forbidden[1].rstrip('.,')}, which the file asks for"
             ) from error
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        # Not torch's own words, which advise to load without `weights_only`.
         raise CheckpointError(
-            f"{path}: expected a file of torch.save, but it cannot be read: {reason}"
+            f"{path}: expected a file of torch.save with tensors and plain values, "
+            "got another kind of file or a damaged one"
         ) from error
     return content
 
