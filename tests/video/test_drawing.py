@@ -60,6 +60,14 @@ def test_a_trail_joins_the_bottom_centres():
     np.testing.assert_allclose(drawn[60, 70], track_colour(7), atol=10)
 
 
+def test_a_trail_begins_anew_where_frames_change_their_size():
+    drawer = TrackDrawer(["person"])
+    drawer.draw(blank(240, 320), tracked([7], [[0, 40, 40, 120]]))
+    drawn = drawer.draw(blank(), tracked([7], [[120, 20, 140, 60]]))
+    # Nothing from (20, 120) to (130, 60).
+    assert (drawn[62:, :] == 100).all()
+
+
 def test_trails_end_after_their_length():
     drawer = TrackDrawer(["person"], trail_length=3)
     for left in range(10):

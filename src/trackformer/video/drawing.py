@@ -56,6 +56,7 @@ class TrackDrawer:
         self._class_names = tuple(class_names)
         self._trail_length = trail_length
         self._trails: dict[int, _Trail] = {}
+        self._image_size: tuple[int, ...] = ()
         self._num_drawn = 0
 
     def draw(
@@ -65,6 +66,10 @@ class TrackDrawer:
         self._num_drawn += 1
         drawn = np.array(pixels, order="C")
         pen = Pen.for_size(drawn.shape[:2])
+        if drawn.shape[:2] != self._image_size:
+            # Where objects stood is in pixels of the size before.
+            self._image_size = drawn.shape[:2]
+            self._trails.clear()
         boxes = _corners(objects, drawn.shape[:2])
         colours = [track_colour(key) for key in _colour_keys(objects)]
         if isinstance(objects, TrackedObjects):
