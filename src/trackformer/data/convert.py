@@ -101,7 +101,7 @@ def _check_destination(destination: Path, *, overwrite: bool) -> None:
     if not destination.exists():
         return
     if not overwrite:
-        raise DataError(f"{destination}: exists; give another name, or overwrite it")
+        raise DataError(f"{destination}: exists; give another name, or overwrite it (--overwrite)")
     if not (destination / RECORD_NAME).is_file():
         raise DataError(
             f"{destination}: expected a folder that an earlier conversion made, with "
