@@ -65,12 +65,13 @@ class TrackDrawer:
         """A copy of an RGB image with boxes, labels, masks, and the trails of tracked objects."""
         self._num_drawn += 1
         drawn = np.array(pixels, order="C")
-        pen = Pen.for_size(drawn.shape[:2])
-        if drawn.shape[:2] != self._image_size:
+        image_size = drawn.shape[:2]
+        if image_size != self._image_size:
             # Where objects stood is in pixels of the size before.
-            self._image_size = drawn.shape[:2]
+            self._image_size = image_size
             self._trails.clear()
-        boxes = _corners(objects, drawn.shape[:2])
+        pen = Pen.for_size(image_size)
+        boxes = _corners(objects, image_size)
         colours = [track_colour(key) for key in _colour_keys(objects)]
         if isinstance(objects, TrackedObjects):
             _draw_masks(drawn, objects, colours)
