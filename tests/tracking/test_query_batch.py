@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from tiny_models import tiny_model
+from trackformer.tracking.lifecycle.tracks import Tracks, as_track_queries, no_tracks, select_tracks
+from trackformer.tracking.query_batch import answers_apart, ask_together
 from trackformer.tracking.settings import TrackerSettings
-from trackformer.tracking.together import answers_apart, ask_together
-from trackformer.tracking.tracks import Tracks, as_track_queries, no_tracks, select_tracks
 from trackformer.types import Images, predictions_of
 
 PLAIN = TrackerSettings(motion=0)
@@ -19,7 +19,7 @@ def model():
 
 def tracks_of(model, count: int) -> Tracks:
     """`count` tracks from the first object queries of an image."""
-    from trackformer.tracking.tracks import add_births
+    from trackformer.tracking.lifecycle.tracks import add_births
 
     found = predictions_of(model(image()))
     everything = add_births(no_tracks(model.embedding_size), found, torch.arange(count))

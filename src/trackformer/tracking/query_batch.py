@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 
 from trackformer.devices import fetched_together
-from trackformer.models.slots import HARMLESS, NOTHING, PADDED, lengthened
+from trackformer.models.parts.slots import HARMLESS, NOTHING, PADDED, lengthened
+from trackformer.tracking.lifecycle.tracks import Tracks, as_track_queries
 from trackformer.tracking.settings import TrackerSettings
-from trackformer.tracking.tracks import Tracks, as_track_queries
 from trackformer.types import ModelOutput, Predictions, TrackQueries
 
 

@@ -11,7 +11,7 @@ from golden.weights_recipe import make_image
 from trackformer import load_model
 from trackformer.checkpoints.coco_classes import coco_names_by_id
 from trackformer.errors import CheckpointError
-from trackformer.models.torchvision_import import ensure_torchvision
+from trackformer.models.parts.torchvision_import import ensure_torchvision
 from trackformer.types import Images
 
 SIZES = {

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from golden.recordings import read_manifest
-from trackformer.checkpoints.published_names import (
+from trackformer.checkpoints.published.names import (
     from_published_deformable_detr,
     from_published_detr,
     from_published_trackformer,

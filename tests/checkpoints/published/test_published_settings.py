@@ -5,7 +5,7 @@ import torch
 
 from golden.recordings import read_manifest
 from trackformer.checkpoints.coco_classes import coco_names_by_id
-from trackformer.checkpoints.published_settings import (
+from trackformer.checkpoints.published.settings import (
     PublishedArguments,
     PublishedWeights,
     settings_of,

@@ -11,8 +11,8 @@ from golden.recordings import FOLDER, read_manifest, read_recording, recorded_im
 from golden.weights_recipe import state_dict_of
 from models.test_trackformer_parity import previous_images
 from trackformer import load_model
-from trackformer.checkpoints.published_names import from_published_trackformer
-from trackformer.checkpoints.published_settings import (
+from trackformer.checkpoints.published.names import from_published_trackformer
+from trackformer.checkpoints.published.settings import (
     PublishedArguments,
     PublishedWeights,
     settings_of,

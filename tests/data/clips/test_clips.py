@@ -14,10 +14,10 @@ from trackformer.data.annotations import (
     AnnotatedSequence,
     frame_without_objects,
 )
-from trackformer.data.clips import BatchShare, ClipDataset, target_of
-from trackformer.data.frame_sampling import repeat_factors
-from trackformer.data.settings import ClipSettings
-from trackformer.data.transforms import Crop
+from trackformer.data.clips.draw import BatchShare, ClipDataset, target_of
+from trackformer.data.clips.frame_sampling import repeat_factors
+from trackformer.data.clips.settings import ClipSettings
+from trackformer.data.clips.transforms import Crop
 from trackformer.errors import ConfigError, DataError
 from trackformer.input_settings import InputSettings
 

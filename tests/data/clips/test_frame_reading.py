@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence, frame_without_objects
-from trackformer.data.clips import ClipDataset
-from trackformer.data.frame_reading import FrameReader
-from trackformer.data.settings import ClipSettings
+from trackformer.data.clips.draw import ClipDataset
+from trackformer.data.clips.frame_reading import FrameReader
+from trackformer.data.clips.settings import ClipSettings
+from trackformer.data.clips.transforms import Crop
 from trackformer.data.synthetic.dataset import synthetic_data
 from trackformer.data.synthetic.settings import SyntheticSettings
-from trackformer.data.transforms import Crop
 from trackformer.errors import DataError
 from trackformer.input_settings import InputSettings
 

@@ -4,13 +4,13 @@ import cv2
 import numpy as np
 import pytest
 
-from data.test_clips import PLAIN, frame_of
+from data.clips.test_clips import PLAIN, frame_of
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
-from trackformer.data.clips import ClipDataset, target_of
+from trackformer.data.clips.draw import ClipDataset, target_of
+from trackformer.data.clips.outlines import with_outlines
+from trackformer.data.clips.settings import ClipSettings
+from trackformer.data.clips.transforms import Crop, crop_mask
 from trackformer.data.masks import MaskImage, Polygons
-from trackformer.data.outlines import with_outlines
-from trackformer.data.settings import ClipSettings
-from trackformer.data.transforms import Crop, crop_mask
 
 SQUARE = Polygons(((10.0, 20.0, 30.0, 20.0, 30.0, 40.0, 10.0, 40.0),))
 WHOLE = Crop(0.0, 0.0, 96.0, 64.0)

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence, frame_without_objects
-from trackformer.data.clips import ClipDataset
-from trackformer.data.frame_reading import FrameReader
+from trackformer.data.clips.draw import ClipDataset
+from trackformer.data.clips.frame_reading import FrameReader
+from trackformer.data.clips.paste_ins import FIRST_ID, PasteIn, PasteIns
+from trackformer.data.clips.settings import ClipSettings
 from trackformer.data.masks import Polygons
-from trackformer.data.paste_ins import FIRST_ID, PasteIn, PasteIns
-from trackformer.data.settings import ClipSettings
 from trackformer.errors import ConfigError
 from trackformer.input_settings import InputSettings
 from trackformer.types import Target

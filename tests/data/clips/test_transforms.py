@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from trackformer.data.transforms import (
+from trackformer.data.clips.transforms import (
     ColourChange,
     Crop,
     crop_boxes,

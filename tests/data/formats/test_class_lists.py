@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
-from trackformer.data.assembly import Entry, assemble_frame
-from trackformer.data.class_lists import with_classes_of
+from trackformer.data.formats.assembly import Entry, assemble_frame
+from trackformer.data.formats.class_lists import with_classes_of
 from trackformer.errors import DataError
 
 

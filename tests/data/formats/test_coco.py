@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from trackformer.data.coco import read_coco
+from trackformer.data.formats.coco.reading import read_coco
 from trackformer.data.masks import MaskImage, Polygons, RunLengths, decode_mask
 from trackformer.errors import DataError
 

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from trackformer.data.convert import convert_annotations
-from trackformer.data.format_names import FormatName
-from trackformer.data.formats import FORMATS
+from trackformer.data.formats.known import FORMATS
+from trackformer.data.formats.names import FormatName
+from trackformer.data.formats.traits import Trait
 from trackformer.data.read import read_annotations, recognised_format
-from trackformer.data.traits import Trait
 from trackformer.errors import DataError
-from trackformer.verbs.data_convert import FORMAT_NAMES
+from trackformer.verbs.data.convert import FORMAT_NAMES
 
 
 def write_image(path: Path) -> None:
@@ -41,7 +41,7 @@ def test_flags_settings_and_table_name_the_same_formats():
 
 
 def test_the_page_says_what_each_format_holds():
-    lines = (Path(__file__).parents[2] / "docs" / "data.md").read_text().splitlines()
+    lines = (Path(__file__).parents[3] / "docs" / "data.md").read_text().splitlines()
     assert "| | " + " | ".join(FORMATS) + " |" in lines
     for trait in get_args(Trait):
         cells = (

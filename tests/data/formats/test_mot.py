@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from trackformer.data.mot import (
+from trackformer.data.formats.mot.reading import (
     MotResultsWriter,
     read_mot,
     read_mot_ground_truth,

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from trackformer.data.masks import RunLengths, decode_mask, encode_mask
-from trackformer.data.mots import (
+from trackformer.data.formats.mot.mots import (
     MotsFrame,
     MotsResultsWriter,
     is_mots,
@@ -15,7 +14,8 @@ from trackformer.data.mots import (
     read_mots,
     read_mots_results,
 )
-from trackformer.data.mots_rows import boxes_of
+from trackformer.data.formats.mot.mots_rows import boxes_of
+from trackformer.data.masks import RunLengths, decode_mask, encode_mask
 from trackformer.data.read import read_annotations
 from trackformer.errors import DataError
 from trackformer.objects import TrackedObjects

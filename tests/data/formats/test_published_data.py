@@ -9,12 +9,16 @@ import pytest
 
 from golden.recordings import FOLDER
 from trackformer.data.annotations import AnnotatedFrame
-from trackformer.data.mot import read_mot_ground_truth, read_mot_results, write_mot_results
-from trackformer.data.published_results import read_as_published, written_as_published
-from trackformer.data.published_targets import FrameInClip, target_as_published
+from trackformer.data.clips.published_targets import FrameInClip, target_as_published
+from trackformer.data.clips.settings import ClipSettings
+from trackformer.data.clips.transforms import Crop
+from trackformer.data.formats.mot.published_results import read_as_published, written_as_published
+from trackformer.data.formats.mot.reading import (
+    read_mot_ground_truth,
+    read_mot_results,
+    write_mot_results,
+)
 from trackformer.data.results import ResultFrame
-from trackformer.data.settings import ClipSettings
-from trackformer.data.transforms import Crop
 from trackformer.input_settings import InputSettings
 from trackformer.preprocessing import input_size
 from trackformer.types import Target

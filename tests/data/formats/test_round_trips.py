@@ -10,13 +10,13 @@ from typing import get_args
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
-from tests.data.annotation_records import CLASSES, SIZE, Plan, data_of, kept, plans
+from tests.data.formats.annotation_records import CLASSES, SIZE, Plan, data_of, kept, plans
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
-from trackformer.data.assembly import Entry, Kind, assemble_frame
 from trackformer.data.convert import write_annotations
-from trackformer.data.format_names import FormatName
-from trackformer.data.formats import FORMATS
+from trackformer.data.formats.assembly import Entry, Kind, assemble_frame
+from trackformer.data.formats.known import FORMATS
+from trackformer.data.formats.names import FormatName
 from trackformer.data.masks import MaskImage, Polygons, RunLengths, decode_mask
 from trackformer.data.read import read_annotations, recognised_format
 from trackformer.image_files import image_size

@@ -10,19 +10,19 @@ import torch
 from tiny_models import tiny_settings
 from trackformer.cli import run
 from trackformer.config import settings_from
-from trackformer.data.clips import ClipDataset
+from trackformer.data.clips.draw import ClipDataset
+from trackformer.data.clips.settings import ClipSettings, SourceSettings
+from trackformer.data.formats.mot.reading import read_mot
 from trackformer.data.masks import decode_mask, encode_mask
-from trackformer.data.mot import read_mot
 from trackformer.data.read import read_annotations, read_source
-from trackformer.data.settings import ClipSettings, SourceSettings
 from trackformer.data.synthetic.dataset import synthetic_data
 from trackformer.data.synthetic.settings import SyntheticSettings
 from trackformer.data.synthetic.write import write_sequences
 from trackformer.errors import ConfigError, DataError
 from trackformer.input_settings import InputSettings
-from trackformer.training.progress import fingerprint
 from trackformer.training.run import train
 from trackformer.training.settings import TrainingSettings
+from trackformer.training.watching.progress import fingerprint
 
 SMALL = {"size": (64, 96), "sequences": 2, "frames": 4}
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from evaluation.test_tracking_metrics import (
+from evaluation.metrics.test_tracking_metrics import (
     LEFT_PERSON,
     RIGHT_PERSON,
     annotated_frame,
@@ -18,10 +18,10 @@ from evaluation.test_tracking_metrics import (
 )
 from trackformer.data.annotations import AnnotatedData
 from trackformer.errors import ConfigError
-from trackformer.evaluation.plots import write_plots
-from trackformer.evaluation.switches import write_switches
-from trackformer.evaluation.tracking_report import report_tracking
-from trackformer.evaluation.tracking_report_output import report_content, report_lines
+from trackformer.evaluation.failures.switches import write_switches
+from trackformer.evaluation.reports.plots import write_plots
+from trackformer.evaluation.reports.tracking import report_tracking
+from trackformer.evaluation.reports.tracking_output import report_content, report_lines
 
 IMAGE = (100, 400)
 BEHIND_LEFT = (8.0, 0.0, 28.0, 39.0)

@@ -8,14 +8,14 @@ import cv2
 import numpy as np
 import pytest
 
-from evaluation.test_tracking_metrics import annotated_frame, data_of, result_frame
+from evaluation.metrics.test_tracking_metrics import annotated_frame, data_of, result_frame
 from synthetic_videos import HEIGHT, WIDTH, write_crossing
 from trackformer.cli import run
-from trackformer.evaluation.failure_moments import moments_of
-from trackformer.evaluation.failure_page import described
-from trackformer.evaluation.failure_strips import CAPTION_HEIGHT, GAP, SIDE, draw_moment
-from trackformer.evaluation.failures import find_failures
-from trackformer.evaluation.tracking_metrics import match_sequence
+from trackformer.evaluation.failures.find import find_failures
+from trackformer.evaluation.failures.moments import moments_of
+from trackformer.evaluation.failures.page import described
+from trackformer.evaluation.failures.strips import CAPTION_HEIGHT, GAP, SIDE, draw_moment
+from trackformer.evaluation.metrics.tracking import match_sequence
 from trackformer.video.drawing import track_colour
 
 PERSON = (20.0, 10.0, 40.0, 50.0)

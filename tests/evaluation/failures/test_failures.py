@@ -8,7 +8,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from evaluation.test_tracking_metrics import (
+from evaluation.metrics.test_tracking_metrics import (
     LEFT_PERSON,
     RIGHT_PERSON,
     annotated_frame,
@@ -18,16 +18,16 @@ from evaluation.test_tracking_metrics import (
     result_frame,
     two_people,
 )
-from trackformer.evaluation.failure_advice import ADVICE
-from trackformer.evaluation.failures import find_failures, grouped, worst_first
-from trackformer.evaluation.misses import MissCause
-from trackformer.evaluation.switches import CAUSES
-from trackformer.evaluation.tracking_metrics import match_sequence
+from trackformer.evaluation.failures.advice import ADVICE
+from trackformer.evaluation.failures.find import find_failures, grouped, worst_first
+from trackformer.evaluation.failures.misses import MissCause
+from trackformer.evaluation.failures.switches import CAUSES
+from trackformer.evaluation.metrics.tracking import match_sequence
 from trackformer.input_settings import InputSettings
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.training.settings import TrainingSettings
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 IMAGE = (200, 600)
 PERSON = (100.0, 100.0, 140.0, 180.0)

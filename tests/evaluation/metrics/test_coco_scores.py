@@ -5,9 +5,9 @@ import json
 import pytest
 
 from still_images import as_results, write_coco
-from trackformer.data.coco_results import read_coco_results, write_coco_results
+from trackformer.data.formats.coco.results import read_coco_results, write_coco_results
 from trackformer.errors import DataError
-from trackformer.evaluation.coco_scores import evaluate_coco_file, evaluate_detections
+from trackformer.evaluation.metrics.coco import evaluate_coco_file, evaluate_detections
 
 HALF_RECALL = 100 * 51 / 101
 """COCO reads precision at 101 recalls from 0 to 1; 51 of them are at most a half."""

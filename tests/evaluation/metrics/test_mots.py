@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
-from evaluation.trackeval_pipeline import trackeval_scores
+from evaluation.metrics.trackeval_pipeline import trackeval_scores
 from models.conftest import SIZES as SIZES_OF_MODEL
 from trackformer import cli, save_model
 from trackformer.data.masks import encode_mask
 from trackformer.errors import DataError
-from trackformer.evaluation.report import (
+from trackformer.evaluation.reports.files import (
     evaluate_folders,
     score_table,
     scores_by_published_name,

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from evaluation.trackeval_pipeline import largest_difference
-from trackformer.evaluation.report import evaluate_folders
+from evaluation.metrics.trackeval_pipeline import largest_difference
+from trackformer.evaluation.reports.files import evaluate_folders
 
 NUM_FRAMES = 12
 SEQUENCES = ("MOT17-90", "MOT17-91")

@@ -14,7 +14,7 @@ from trackformer.data.annotations import (
 )
 from trackformer.data.results import ResultFrame
 from trackformer.errors import DataError
-from trackformer.evaluation.tracking_metrics import evaluate_tracking
+from trackformer.evaluation.metrics.tracking import evaluate_tracking
 
 LEFT_PERSON = (0.0, 0.0, 20.0, 40.0)
 RIGHT_PERSON = (100.0, 0.0, 120.0, 40.0)

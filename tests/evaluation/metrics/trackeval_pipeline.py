@@ -1,7 +1,7 @@
 """TrackEval's own reader, preprocessing and metrics over the same files, and how far we differ.
 
-As a program: `python tests/evaluation/trackeval_pipeline.py GROUND_TRUTH RESULTS` compares all
-sequences of a folder and prints the largest difference of any score, in percentage points.
+As a program, `python tests/evaluation/metrics/trackeval_pipeline.py GROUND_TRUTH RESULTS` compares
+all sequences of a folder and prints the largest difference of any score, in percentage points.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trackformer.evaluation.report import evaluate_folders, scores_by_published_name
+from trackformer.evaluation.reports.files import evaluate_folders, scores_by_published_name
 
 SHARES = {
     **{name: name for name in ("HOTA", "DetA", "AssA", "LocA", "DetRe", "DetPr", "AssRe", "AssPr")},

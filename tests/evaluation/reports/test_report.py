@@ -6,7 +6,7 @@ from rich.console import Console
 
 from trackformer.cli import run
 from trackformer.errors import DataError
-from trackformer.evaluation.report import evaluate_folders, score_table, write_json
+from trackformer.evaluation.reports.files import evaluate_folders, score_table, write_json
 
 GROUND_TRUTH = "".join(
     f"{frame},1,1,1,20,40,1,1,1\n{frame},2,101,1,20,40,1,1,1\n" for frame in (1, 2, 3)

@@ -8,7 +8,7 @@ import pytest
 from synthetic_videos import SIDE, positions, write_crossing
 from trackformer.cli import run
 from trackformer.data.results import ResultFrame
-from trackformer.evaluation.peers import PEERS, track_detections
+from trackformer.evaluation.trials.peers import PEERS, track_detections
 
 pytest.importorskip("trackers")
 NUM_FRAMES = 40

@@ -9,9 +9,9 @@ import pytest
 from synthetic_videos import write_crossing
 from trackformer.cli import run
 from trackformer.data.annotations import AnnotatedData
-from trackformer.data.mot import read_mot, read_mot_ground_truth
+from trackformer.data.formats.mot.reading import read_mot, read_mot_ground_truth
 from trackformer.errors import ConfigError, DataError
-from trackformer.evaluation.public_protocol import public_detections_of
+from trackformer.evaluation.trials.public_protocol import public_detections_of
 
 
 @pytest.fixture

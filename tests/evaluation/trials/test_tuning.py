@@ -7,13 +7,13 @@ import yaml
 from synthetic_videos import write_crossing
 from tiny_models import tiny_model
 from trackformer.cli import run
-from trackformer.data.mot import read_mot
+from trackformer.data.formats.mot.reading import read_mot
 from trackformer.data.results import result_of
 from trackformer.errors import ConfigError
-from trackformer.evaluation.encoded import encode_video, track_encoded
-from trackformer.evaluation.model_scores import track_sequence
-from trackformer.evaluation.search_space import RANGES, Grid, neighbours, on_grid
-from trackformer.evaluation.tuning import num_evaluations, tune
+from trackformer.evaluation.trials.encoded import encode_video, track_encoded
+from trackformer.evaluation.trials.model_scores import track_sequence
+from trackformer.evaluation.trials.search_space import RANGES, Grid, neighbours, on_grid
+from trackformer.evaluation.trials.tuning import num_evaluations, tune
 from trackformer.tracking.settings import TrackerSettings
 
 pytest.importorskip("optuna")

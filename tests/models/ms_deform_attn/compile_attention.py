@@ -2,7 +2,7 @@
 
 import torch
 
-from models.attention_inputs import random_inputs
+from models.ms_deform_attn.attention_inputs import random_inputs
 from trackformer.models.ms_deform_attn.attention import ms_deform_attn
 from trackformer.models.ms_deform_attn.choice import PORTABLE, REFERENCE, forced_implementation
 

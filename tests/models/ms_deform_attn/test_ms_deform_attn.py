@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.attention_inputs import AttentionInputs, gradients, random_inputs
+from models.ms_deform_attn.attention_inputs import AttentionInputs, gradients, random_inputs
 from trackformer.models.ms_deform_attn import compiled, portable, triton_kernels
 from trackformer.models.ms_deform_attn.attention import ms_deform_attn
 from trackformer.models.ms_deform_attn.choice import (

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.attention_inputs import random_inputs
+from models.ms_deform_attn.attention_inputs import random_inputs
 from trackformer.cli import run
 from trackformer.errors import ConfigError
 from trackformer.models.ms_deform_attn import choice, compiled, triton_kernels
@@ -22,7 +22,7 @@ from trackformer.models.ms_deform_attn.choice import (
 )
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 
 
 @pytest.fixture

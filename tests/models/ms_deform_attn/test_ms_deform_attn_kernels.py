@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.attention_inputs import gradients, random_inputs
-from models.test_ms_deform_attn import imitate_gpu
+from models.ms_deform_attn.attention_inputs import gradients, random_inputs
+from models.ms_deform_attn.test_ms_deform_attn import imitate_gpu
 from trackformer.models.ms_deform_attn import triton_kernels
 from trackformer.models.ms_deform_attn.choice import REFERENCE, TRITON
 
-TESTS = Path(__file__).parents[1]
+TESTS = Path(__file__).parents[2]
 
 
 def compiled(capability: int, cases: list[str], cache: Path) -> list[dict[str, object]]:
@@ -27,7 +27,7 @@ def compiled(capability: int, cases: list[str], cache: Path) -> list[dict[str, o
         "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path]),
         "TRITON_CACHE_DIR": str(cache),
     }
-    program = ["-W", "error", "-m", "models.kernels_ahead_of_time"]
+    program = ["-W", "error", "-m", "models.ms_deform_attn.kernels_ahead_of_time"]
     answer = subprocess.run(
         [sys.executable, *program, str(capability), *cases],
         env=environment,

@@ -3,7 +3,7 @@ import torch
 
 from models.conftest import random_images
 from trackformer.errors import ConfigError
-from trackformer.models.backbone import Backbone
+from trackformer.models.parts.backbone import Backbone
 from trackformer.models.settings import BackboneSettings
 
 

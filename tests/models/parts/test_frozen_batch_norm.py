@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from trackformer.models.frozen_batch_norm import (
+from trackformer.models.parts.frozen_batch_norm import (
     FrozenBatchNorm2d,
     fold_batch_norms,
     freeze_batch_norms,

@@ -1,6 +1,6 @@
 import torch
 
-from trackformer.models.heads import MLP, build_class_head, inverse_sigmoid, shift_reference
+from trackformer.models.parts.heads import MLP, build_class_head, inverse_sigmoid, shift_reference
 
 
 def test_a_box_head_that_says_nothing_keeps_the_reference_box():

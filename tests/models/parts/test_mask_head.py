@@ -4,7 +4,7 @@ import torch
 from models.conftest import SIZES, random_images, small_deformable_detr, small_detr
 from trackformer.errors import ConfigError
 from trackformer.models.build import build_model
-from trackformer.models.mask_head import AttentionMap, MaskHead
+from trackformer.models.parts.mask_head import AttentionMap, MaskHead
 from trackformer.models.settings import DeformableDetrSettings, ModelSettings
 from trackformer.models.trackformer import TrackFormer
 from trackformer.types import FrameFeatures, Images, MaskInput

@@ -3,7 +3,7 @@ import torch
 
 from golden.recordings import read_recording
 from trackformer.errors import ConfigError
-from trackformer.models.position_encoding import (
+from trackformer.models.parts.position_encoding import (
     LearnedPositionEncoding,
     SinePositionEncoding,
     build_position_encoding,

@@ -8,7 +8,7 @@ from models.conftest import small_deformable_detr
 from tiny_models import MODEL_TYPES, tiny_config, tiny_model
 from trackformer.errors import ConfigError
 from trackformer.models.build import build_model
-from trackformer.models.proposed_queries import cells_under, most_overlapping
+from trackformer.models.parts.proposed_queries import cells_under, most_overlapping
 from trackformer.models.settings import ModelSettings
 from trackformer.models.trackformer import TrackFormer
 from trackformer.types import Images, Memory, ProposalBoxes, TrackQueries

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import tensor
 
-from trackformer.tracking.lifecycle import advance
+from trackformer.tracking.lifecycle.advance import advance
+from trackformer.tracking.lifecycle.tracks import Tracks, as_track_queries, no_tracks
 from trackformer.tracking.settings import TrackerSettings
-from trackformer.tracking.tracks import Tracks, as_track_queries, no_tracks
 from trackformer.types import Predictions
 
 SETTINGS = TrackerSettings(birth_score=0.5, keep_score=0.3, reid_score=0.4, patience=2)

@@ -7,7 +7,7 @@ import pytest
 from torch import tensor
 
 from trackformer.errors import DataError
-from trackformer.tracking.public_detections import allowed_births, read_public_detections
+from trackformer.tracking.lifecycle.public_detections import allowed_births, read_public_detections
 from trackformer.tracking.settings import TrackerSettings
 
 BOX = [10.0, 10.0, 20.0, 20.0]

@@ -13,9 +13,9 @@ import torch
 from golden import scripted_detector
 from golden.recordings import FOLDER
 from trackformer.boxes import to_pixels_xyxy
-from trackformer.tracking.lifecycle import advance
+from trackformer.tracking.lifecycle.advance import advance
+from trackformer.tracking.lifecycle.tracks import Tracks, as_track_queries, no_tracks
 from trackformer.tracking.settings import TrackerSettings
-from trackformer.tracking.tracks import Tracks, as_track_queries, no_tracks
 from trackformer.types import TrackQueries, predictions_of
 
 SCENARIOS: dict[str, Any] = json.loads((FOLDER / "tracker_scripted.json").read_text())

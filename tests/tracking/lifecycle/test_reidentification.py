@@ -6,9 +6,9 @@ from torch import tensor
 
 from trackformer.config import settings_from
 from trackformer.errors import ConfigError
-from trackformer.tracking.lifecycle import advance
+from trackformer.tracking.lifecycle.advance import advance
+from trackformer.tracking.lifecycle.tracks import Tracks, no_tracks
 from trackformer.tracking.settings import TrackerSettings
-from trackformer.tracking.tracks import Tracks, no_tracks
 from trackformer.types import Predictions
 
 IMAGE_SIZE = (100, 100)

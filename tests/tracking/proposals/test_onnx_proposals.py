@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from trackformer.errors import CheckpointError, ConfigError, DataError
-from trackformer.tracking.onnx_proposals import OnnxProposals
+from trackformer.tracking.proposals.onnx_detector import OnnxProposals
 from trackformer.video.frames import Frame
 
 ROWS = [[0.0, 0.0, 64.0, 32.0, 0.9], [32.0, 0.0, 64.0, 64.0, 0.2], [0.0, 0.0, 9.0, 9.0, 0.8]]

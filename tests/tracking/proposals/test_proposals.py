@@ -10,8 +10,9 @@ from torch import tensor
 
 from tiny_models import tiny_model
 from trackformer.errors import DataError
-from trackformer.tracking.lifecycle import advance
-from trackformer.tracking.proposals import (
+from trackformer.tracking.lifecycle.advance import advance
+from trackformer.tracking.lifecycle.tracks import no_tracks
+from trackformer.tracking.proposals.places import (
     FileProposals,
     places_in,
     propose_together,
@@ -20,9 +21,8 @@ from trackformer.tracking.proposals import (
 )
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.steps import update_together
-from trackformer.tracking.streams import track_streams
 from trackformer.tracking.tracker import Tracker, prepare_frame
-from trackformer.tracking.tracks import no_tracks
+from trackformer.tracking.videos.streams import track_streams
 from trackformer.types import Predictions
 from trackformer.video.frames import Frame, FrameSource
 

@@ -38,7 +38,7 @@ def test_proposals_are_asked_about_from_files_and_from_a_sequences_own(
 
     arguments = ("--model", model_file, "--output", tmp_path / "out", "--proposals")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("trackformer.tracking.run.track_video", look)
+        patch.setattr("trackformer.tracking.videos.run.track_video", look)
         run("track", make_clip(2), *arguments, own)
         run("track", make_clip(2), *arguments, own, "--proposal-score", "0.1")
     assert seen == [[1, 0], [1, 1]]

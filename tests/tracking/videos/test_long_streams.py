@@ -6,10 +6,10 @@ from itertools import pairwise
 
 import torch
 
-from trackformer.tracking.lifecycle import advance
+from trackformer.tracking.lifecycle.advance import advance
+from trackformer.tracking.lifecycle.tracks import Tracks, as_track_queries, no_tracks
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.tracker import as_objects
-from trackformer.tracking.tracks import Tracks, as_track_queries, no_tracks
 from trackformer.types import Predictions
 
 NUM_OBJECTS = 8

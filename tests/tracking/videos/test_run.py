@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import torch
 
-from trackformer.data.mot import read_mot_results
+from trackformer.data.formats.mot.reading import read_mot_results
 from trackformer.errors import DataError
 from trackformer.models.trackformer import TrackFormer
 from trackformer.objects import Detections, TrackedObjects
-from trackformer.tracking.outputs import as_record
-from trackformer.tracking.run import detect_video, track_video
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
+from trackformer.tracking.videos.outputs import as_record
+from trackformer.tracking.videos.run import detect_video, track_video
 from trackformer.video.frames import Frame, FrameSource
 from trackformer.video.sources import open_source
 

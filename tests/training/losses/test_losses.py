@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import tensor
 
-from trackformer.training.losses import set_prediction_loss
+from trackformer.training.losses.set_prediction import set_prediction_loss
 from trackformer.training.settings import LossSettings
 from trackformer.types import NO_OBJECT, PADDING
 from training.worlds import box, target

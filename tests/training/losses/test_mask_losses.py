@@ -9,7 +9,7 @@ from models.conftest import SIZES, random_images
 from trackformer.models.build import build_model
 from trackformer.models.settings import DetrSettings, ModelSettings
 from trackformer.training.clip_loss import ClipLossSettings, clip_loss
-from trackformer.training.mask_losses import dice_loss, focal_loss, mask_losses
+from trackformer.training.losses.masks import dice_loss, focal_loss, mask_losses
 from trackformer.training.settings import LossSettings, MatchingSettings, TrackQuerySettings
 from trackformer.types import NO_OBJECT, Clip, Target
 

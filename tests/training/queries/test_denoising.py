@@ -10,8 +10,8 @@ from trackformer.errors import ConfigError
 from trackformer.models.build import build_model
 from trackformer.models.settings import ModelSettings
 from trackformer.training.clip_loss import clip_loss
-from trackformer.training.denoising import Denoiser, denoising_losses
-from trackformer.training.frame_loss import ClipLossSettings
+from trackformer.training.losses.frame import ClipLossSettings
+from trackformer.training.queries.denoising import Denoiser, denoising_losses
 from trackformer.training.run import train
 from trackformer.training.run_state import load_state
 from trackformer.training.settings import (

@@ -8,18 +8,18 @@ import torch
 from torch import Tensor
 
 from golden.recordings import FOLDER
-from trackformer.training.published_augmentation import (
+from trackformer.training.queries.published_augmentation import (
     Draws,
     GeneratorDraws,
     augment_as_published,
 )
-from trackformer.training.settings import TrackQuerySettings
-from trackformer.training.track_queries import (
+from trackformer.training.queries.track_queries import (
     CarriedObjects,
     carried_targets,
     carry,
     nothing_carried,
 )
+from trackformer.training.settings import TrackQuerySettings
 from trackformer.types import NO_OBJECT
 from training.worlds import output, target
 

@@ -8,9 +8,9 @@ from tiny_models import tiny_model
 from trackformer.errors import ConfigError
 from trackformer.training.build_run import build_run
 from trackformer.training.clip_loss import clip_loss
-from trackformer.training.frame_loss import ClipLossSettings
+from trackformer.training.losses.frame import ClipLossSettings
 from trackformer.training.matching import match
-from trackformer.training.sampled_proposals import sample_proposals, sample_shown
+from trackformer.training.queries.sampled_proposals import sample_proposals, sample_shown
 from trackformer.training.settings import (
     LossSettings,
     MatchingSettings,

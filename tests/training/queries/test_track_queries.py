@@ -5,8 +5,7 @@ import torch
 from torch import tensor
 
 from trackformer.training.matching import match
-from trackformer.training.settings import MatchingSettings, TrackQuerySettings
-from trackformer.training.track_queries import (
+from trackformer.training.queries.track_queries import (
     CarriedObjects,
     as_batch,
     augment,
@@ -14,6 +13,7 @@ from trackformer.training.track_queries import (
     carry,
     nothing_carried,
 )
+from trackformer.training.settings import MatchingSettings, TrackQuerySettings
 from trackformer.types import NO_OBJECT, PADDING
 from training.worlds import box, nobody_carried, output, target
 

@@ -12,18 +12,18 @@ from trackformer.checkpoints.load import load_model
 from trackformer.image_files import read_image
 from trackformer.input_settings import InputSettings
 from trackformer.tracking.settings import TrackerSettings
-from trackformer.training.diagnostics import (
+from trackformer.training.optimizer import gradient_norms_by_part
+from trackformer.training.run import train
+from trackformer.training.settings import TrainingSettings
+from trackformer.training.watching.diagnostics import (
     answers_of,
     average_precision,
     diagnose,
     share_by_track_queries,
 )
-from trackformer.training.metrics_file import MetricsFile, read_metrics
-from trackformer.training.observation import ObservedFrame
-from trackformer.training.optimizer import gradient_norms_by_part
-from trackformer.training.run import train
-from trackformer.training.sample_frames import draw_frames, write_picture
-from trackformer.training.settings import TrainingSettings
+from trackformer.training.watching.metrics_file import MetricsFile, read_metrics
+from trackformer.training.watching.observation import ObservedFrame
+from trackformer.training.watching.sample_frames import draw_frames, write_picture
 from trackformer.types import NO_OBJECT, PADDING, Images
 from training.worlds import SURE, SURELY_NOT, box, output, target
 

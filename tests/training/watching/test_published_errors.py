@@ -6,8 +6,8 @@ from torch import tensor
 
 from golden.recordings import all_layers, read_recording
 from trackformer.training.matching import match
-from trackformer.training.published_errors import cardinality_error, class_error
 from trackformer.training.settings import MatchingSettings
+from trackformer.training.watching.published_errors import cardinality_error, class_error
 from training.test_published_detection_steps import TRACKING
 from training.test_published_training import DETECTING, DETECTION, output_of, targets_of
 from training.worlds import box, target

@@ -12,13 +12,13 @@ from pydantic import ConfigDict, Field, PositiveInt, model_validator
 from torch import Tensor
 
 from trackformer.checkpoints.coco_classes import COCO_CLASSES, coco_names_by_id
-from trackformer.checkpoints.hugging_face_files import read_config, read_tensors
-from trackformer.checkpoints.hugging_face_names import (
+from trackformer.checkpoints.hugging_face.files import read_config, read_tensors
+from trackformer.checkpoints.hugging_face.names import (
     from_hugging_face_deformable_detr,
     from_hugging_face_detr,
 )
 from trackformer.checkpoints.model_files import load_tensors
-from trackformer.checkpoints.published_settings import resnet_name
+from trackformer.checkpoints.published.settings import resnet_name
 from trackformer.config import Settings, settings_from
 from trackformer.errors import CheckpointError, ConfigError
 from trackformer.input_settings import InputSettings

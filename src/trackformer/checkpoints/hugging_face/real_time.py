@@ -9,12 +9,12 @@ from typing import Any
 from torch import Tensor
 
 from trackformer.checkpoints.coco_classes import COCO_CLASSES
-from trackformer.checkpoints.hugging_face_files import read_config, read_tensors
+from trackformer.checkpoints.hugging_face.files import read_config, read_tensors
 from trackformer.checkpoints.model_files import load_tensors
 from trackformer.errors import CheckpointError
 from trackformer.input_settings import InputSettings
 from trackformer.models.build import build_model
-from trackformer.models.frozen_batch_norm import fold_batch_norms
+from trackformer.models.parts.frozen_batch_norm import fold_batch_norms
 from trackformer.models.settings import HuggingFaceSettings, ModelSettings
 from trackformer.models.trackformer import TrackFormer
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from torch import Tensor
 
 from trackformer.checkpoints.model_files import load_tensors
-from trackformer.checkpoints.published_names import (
+from trackformer.checkpoints.published.names import (
     from_published_deformable_detr,
     from_published_detr,
 )
-from trackformer.checkpoints.published_settings import (
+from trackformer.checkpoints.published.settings import (
     PublishedArguments,
     PublishedWeights,
     settings_of,

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
-from trackformer.data.settings import ClipSettings
-from trackformer.data.transforms import Crop, whole_frame_crop
+from trackformer.data.clips.settings import ClipSettings
+from trackformer.data.clips.transforms import Crop, whole_frame_crop
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,14 +10,14 @@ import torch
 from torch.utils.data import Dataset
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
-from trackformer.data.crop_paths import CropPath, draw_still_path, draw_video_path
-from trackformer.data.frame_reading import FrameReader
-from trackformer.data.frame_sampling import FrameSampler
-from trackformer.data.outlines import with_outlines
-from trackformer.data.paste_ins import PasteIn, PasteIns
-from trackformer.data.published_targets import FrameInClip, target_as_published
-from trackformer.data.settings import ClipSettings
-from trackformer.data.transforms import (
+from trackformer.data.clips.crop_paths import CropPath, draw_still_path, draw_video_path
+from trackformer.data.clips.frame_reading import FrameReader
+from trackformer.data.clips.frame_sampling import FrameSampler
+from trackformer.data.clips.outlines import with_outlines
+from trackformer.data.clips.paste_ins import PasteIn, PasteIns
+from trackformer.data.clips.published_targets import FrameInClip, target_as_published
+from trackformer.data.clips.settings import ClipSettings
+from trackformer.data.clips.transforms import (
     ColourChange,
     Crop,
     crop_boxes,

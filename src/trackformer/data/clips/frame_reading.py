@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from trackformer.data.annotations import AnnotatedFrame, AnnotatedSequence
-from trackformer.data.transforms import Crop, crop_image, crop_reduced_image
+from trackformer.data.clips.transforms import Crop, crop_image, crop_reduced_image
 from trackformer.errors import DataError
 from trackformer.image_files import REDUCTIONS, can_be_reduced, image_size, read_reduced_image
 

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from trackformer.data.annotations import AnnotatedFrame
+from trackformer.data.clips.transforms import Crop, crop_mask
 from trackformer.data.masks import decode_mask
-from trackformer.data.transforms import Crop, crop_mask
 from trackformer.types import Target
 
 

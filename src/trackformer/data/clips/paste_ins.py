@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
-from trackformer.data.frame_reading import FrameReader
+from trackformer.data.clips.frame_reading import FrameReader
 from trackformer.data.masks import decode_mask
 from trackformer.errors import ConfigError
 from trackformer.types import Target

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from trackformer.data.annotations import AnnotatedFrame
-from trackformer.data.settings import ClipSettings
-from trackformer.data.transforms import Crop, crop_boxes, cut_at_borders
+from trackformer.data.clips.settings import ClipSettings
+from trackformer.data.clips.transforms import Crop, crop_boxes, cut_at_borders
 from trackformer.types import Target
 
 

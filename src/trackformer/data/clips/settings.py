@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 
 from trackformer.config import Settings
-from trackformer.data.format_names import FormatName
+from trackformer.data.formats.names import FormatName
 from trackformer.data.synthetic.settings import SyntheticSettings
 
 Rate = Annotated[float, Field(ge=0, le=1)]

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from trackformer.data.annotations import AnnotatedFrame
-from trackformer.data.malformed import MalformedError, Mistake, Report
+from trackformer.data.formats.malformed import MalformedError, Mistake, Report
 from trackformer.data.masks import Segmentation
 
 Number: TypeAlias = float | int

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
-from trackformer.data.assembly import Corners, Entry, Kind, assemble_frames
-from trackformer.data.class_lists import ordered_classes
-from trackformer.data.image_folders import IMAGE_SUFFIXES, folder_with
-from trackformer.data.malformed import MalformedError, Report, refuse
-from trackformer.data.text_files import read_text
-from trackformer.data.writing import image_suffix, still_or_frame_name
+from trackformer.data.formats.assembly import Corners, Entry, Kind, assemble_frames
+from trackformer.data.formats.class_lists import ordered_classes
+from trackformer.data.formats.image_folders import IMAGE_SUFFIXES, folder_with
+from trackformer.data.formats.malformed import MalformedError, Report, refuse
+from trackformer.data.formats.text_files import read_text
+from trackformer.data.formats.writing import image_suffix, still_or_frame_name
 from trackformer.errors import DataError
 from trackformer.image_files import image_size
 

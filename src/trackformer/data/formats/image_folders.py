@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
-from trackformer.data.malformed import MalformedError, Report
+from trackformer.data.formats.malformed import MalformedError, Report
 from trackformer.errors import DataError
 from trackformer.image_files import image_size
 

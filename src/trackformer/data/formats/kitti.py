@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
-from trackformer.data.assembly import NO_ID, Entry, Kind, assemble_frames
-from trackformer.data.class_lists import ordered_classes
-from trackformer.data.image_folders import list_frames, size_of_first
-from trackformer.data.malformed import MalformedError, Report, refuse
-from trackformer.data.text_files import read_text
-from trackformer.data.writing import image_suffix, number, plain_name
+from trackformer.data.formats.assembly import NO_ID, Entry, Kind, assemble_frames
+from trackformer.data.formats.class_lists import ordered_classes
+from trackformer.data.formats.image_folders import list_frames, size_of_first
+from trackformer.data.formats.malformed import MalformedError, Report, refuse
+from trackformer.data.formats.text_files import read_text
+from trackformer.data.formats.writing import image_suffix, number, plain_name
 from trackformer.errors import DataError
 
 LABELS, IMAGES, SEQUENCES = "label_02", "image_02", "evaluate_tracking.seqmap"

@@ -7,27 +7,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
-from trackformer.data.coco import read_coco
-from trackformer.data.coco_writing import write_coco
-from trackformer.data.crowdhuman import (
+from trackformer.data.formats.coco.reading import read_coco
+from trackformer.data.formats.coco.writing import write_coco
+from trackformer.data.formats.crowdhuman import (
     crowdhuman_image_place,
     odgt_file,
     read_crowdhuman,
     write_crowdhuman,
 )
-from trackformer.data.cvat import cvat_files, read_cvat
-from trackformer.data.cvat_writing import cvat_image_place, write_cvat
-from trackformer.data.format_names import FormatName
-from trackformer.data.kitti import kitti_image_place, label_folder, read_kitti, write_kitti
-from trackformer.data.malformed import Report
-from trackformer.data.mot import read_mot
-from trackformer.data.mot_folder import is_sequence_folder
-from trackformer.data.mot_writing import mot_image_place, needs_class_names, write_mot
-from trackformer.data.mots import is_mots, read_mots
-from trackformer.data.scalabel import is_scalabel, read_scalabel, write_scalabel
-from trackformer.data.traits import Trait
-from trackformer.data.writing import grouped_image_place
-from trackformer.data.yolo import find_settings, read_yolo, write_yolo, yolo_image_place
+from trackformer.data.formats.cvat.reading import cvat_files, read_cvat
+from trackformer.data.formats.cvat.writing import cvat_image_place, write_cvat
+from trackformer.data.formats.kitti import kitti_image_place, label_folder, read_kitti, write_kitti
+from trackformer.data.formats.malformed import Report
+from trackformer.data.formats.mot.folder import is_sequence_folder
+from trackformer.data.formats.mot.mots import is_mots, read_mots
+from trackformer.data.formats.mot.reading import read_mot
+from trackformer.data.formats.mot.writing import mot_image_place, needs_class_names, write_mot
+from trackformer.data.formats.names import FormatName
+from trackformer.data.formats.scalabel import is_scalabel, read_scalabel, write_scalabel
+from trackformer.data.formats.traits import Trait
+from trackformer.data.formats.writing import grouped_image_place
+from trackformer.data.formats.yolo import find_settings, read_yolo, write_yolo, yolo_image_place
 
 
 @dataclass(frozen=True, slots=True)

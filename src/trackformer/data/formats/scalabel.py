@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
-from trackformer.data.assembly import NO_ID, Entry, Kind, assemble_frames
-from trackformer.data.class_lists import ordered_classes
-from trackformer.data.image_folders import size_of_first
-from trackformer.data.malformed import MalformedError, Report, refuse
-from trackformer.data.text_files import read_json
-from trackformer.data.writing import grouped_image_place, plain_name, required_size
+from trackformer.data.formats.assembly import NO_ID, Entry, Kind, assemble_frames
+from trackformer.data.formats.class_lists import ordered_classes
+from trackformer.data.formats.image_folders import size_of_first
+from trackformer.data.formats.malformed import MalformedError, Report, refuse
+from trackformer.data.formats.text_files import read_json
+from trackformer.data.formats.writing import grouped_image_place, plain_name, required_size
 from trackformer.errors import DataError
 
 Record: TypeAlias = Mapping[str, Any]

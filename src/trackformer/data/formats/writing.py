@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from trackformer.data.annotations import AnnotatedFrame, AnnotatedSequence
-from trackformer.data.image_folders import IMAGE_SUFFIXES, size_of_first
+from trackformer.data.formats.image_folders import IMAGE_SUFFIXES, size_of_first
 from trackformer.errors import DataError
 
 

@@ -14,16 +14,16 @@ from typing import Any
 import yaml
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
-from trackformer.data.assembly import Entry, assemble_frames
-from trackformer.data.image_folders import images_in
-from trackformer.data.malformed import MalformedError, Report, refuse
-from trackformer.data.masks import Polygons
-from trackformer.data.text_files import read_text
-from trackformer.data.writing import (
+from trackformer.data.formats.assembly import Entry, assemble_frames
+from trackformer.data.formats.image_folders import images_in
+from trackformer.data.formats.malformed import MalformedError, Report, refuse
+from trackformer.data.formats.text_files import read_text
+from trackformer.data.formats.writing import (
     image_suffix,
     required_size,
     still_or_frame_name,
 )
+from trackformer.data.masks import Polygons
 from trackformer.errors import DataError
 from trackformer.image_files import image_size
 

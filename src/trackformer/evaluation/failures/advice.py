@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from trackformer.evaluation.failures import Kind
+from trackformer.evaluation.failures.find import Kind
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Int
 
 from trackformer.data.annotations import AnnotatedSequence
-from trackformer.evaluation.object_history import hidden_share
-from trackformer.evaluation.tracking_metrics import MatchedSequence
+from trackformer.evaluation.failures.object_history import hidden_share
+from trackformer.evaluation.metrics.tracking import MatchedSequence
 
 
 @dataclass(frozen=True, slots=True)

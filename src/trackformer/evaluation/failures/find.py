@@ -10,10 +10,10 @@ from typing import Literal
 
 from trackformer.atomic_files import whole_file
 from trackformer.data.annotations import AnnotatedSequence
-from trackformer.evaluation.misses import Miss, MissCause, find_misses
-from trackformer.evaluation.switch_costs import SwitchCost, switch_costs
-from trackformer.evaluation.switches import Cause, Switch, find_switches
-from trackformer.evaluation.tracking_metrics import MatchedSequence
+from trackformer.evaluation.failures.costs import SwitchCost, switch_costs
+from trackformer.evaluation.failures.misses import Miss, MissCause, find_misses
+from trackformer.evaluation.failures.switches import Cause, Switch, find_switches
+from trackformer.evaluation.metrics.tracking import MatchedSequence
 
 Kind = Literal["switch", "miss"]
 

@@ -11,15 +11,15 @@ import numpy as np
 from jaxtyping import Int
 
 from trackformer.data.annotations import AnnotatedFrame, AnnotatedSequence
-from trackformer.evaluation.bins import BORDERS
-from trackformer.evaluation.clear import NEVER
-from trackformer.evaluation.object_history import (
+from trackformer.evaluation.failures.object_history import (
     crowded_share,
     hidden_share,
     lies_outside,
     touches_border,
 )
-from trackformer.evaluation.tracking_metrics import MatchedSequence
+from trackformer.evaluation.metrics.clear import NEVER
+from trackformer.evaluation.metrics.tracking import MatchedSequence
+from trackformer.evaluation.reports.bins import BORDERS
 
 MissCause = Literal[
     "hidden", "border", "small", "loose", "crowd", "stolen", "never found", "late", "lost"

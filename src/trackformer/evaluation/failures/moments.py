@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from trackformer.data.annotations import AnnotatedSequence
-from trackformer.evaluation.failures import Failure
-from trackformer.evaluation.object_history import hidden_share, row_of
+from trackformer.evaluation.failures.find import Failure
+from trackformer.evaluation.failures.object_history import hidden_share, row_of
 
 LEAD_SECONDS: Final = 1 / 3
 """How far a strip looks back and ahead."""

@@ -16,19 +16,19 @@ from rich.table import Table
 from trackformer.atomic_files import whole_file
 from trackformer.data.annotations import AnnotatedFrame
 from trackformer.data.results import ResultFrame
-from trackformer.evaluation.failure_moments import Moment, moments_of
-from trackformer.evaluation.failure_page import ALL_FAILURES, described, failure_page, share
-from trackformer.evaluation.failure_strips import as_jpeg, draw_moment, joined, shown_side, titled
-from trackformer.evaluation.failures import (
+from trackformer.evaluation.failures.find import (
     Failure,
     find_failures,
     grouped,
     worst_first,
     write_failures,
 )
-from trackformer.evaluation.strip_frames import frame_pixels
-from trackformer.evaluation.tracking_report import ScoredVideo, TrackingReport
-from trackformer.tracking.progress import progress_bar
+from trackformer.evaluation.failures.frames import frame_pixels
+from trackformer.evaluation.failures.moments import Moment, moments_of
+from trackformer.evaluation.failures.page import ALL_FAILURES, described, failure_page, share
+from trackformer.evaluation.failures.strips import as_jpeg, draw_moment, joined, shown_side, titled
+from trackformer.evaluation.reports.tracking import ScoredVideo, TrackingReport
+from trackformer.tracking.videos.progress import progress_bar
 
 PAGE: Final = "index.html"
 PICTURE_NAME: Final = "worst-{:03d}.jpg"

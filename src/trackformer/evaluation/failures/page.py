@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Final
 
-from trackformer.evaluation.failure_advice import ADVICE
-from trackformer.evaluation.failures import Failure, FailureGroup, grouped
+from trackformer.evaluation.failures.advice import ADVICE
+from trackformer.evaluation.failures.find import Failure, FailureGroup, grouped
 
 ALL_FAILURES: Final = "failures.csv"
 """The file with those that have no picture, too."""

@@ -12,7 +12,7 @@ from jaxtyping import Float, UInt8
 
 from trackformer.data.annotations import AnnotatedFrame
 from trackformer.data.results import ResultFrame
-from trackformer.evaluation.failure_moments import Moment
+from trackformer.evaluation.failures.moments import Moment
 from trackformer.video.drawing import Colour, Pen, draw_label, track_colour
 
 SIDE: Final = 240

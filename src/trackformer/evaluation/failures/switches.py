@@ -13,14 +13,14 @@ import numpy as np
 
 from trackformer.atomic_files import whole_file
 from trackformer.data.annotations import AnnotatedFrame, AnnotatedSequence
-from trackformer.evaluation.object_history import (
+from trackformer.evaluation.failures.object_history import (
     hidden_share,
     lies_outside,
     overlaps,
     row_of,
     touches_border,
 )
-from trackformer.evaluation.tracking_metrics import MatchedSequence
+from trackformer.evaluation.metrics.tracking import MatchedSequence
 
 Cause = Literal["exit", "crossing", "occlusion", "missed", "takeover"]
 """The first of these that applies, looking from the last match to the switch:

@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Int
 from scipy.optimize import linear_sum_assignment
 
-from trackformer.evaluation.matches import EPSILON, FrameMatches, Matches, joined
-from trackformer.evaluation.motchallenge import MATCHING_IOU, CountedFrame, CountedSequence
+from trackformer.evaluation.metrics.matches import EPSILON, FrameMatches, Matches, joined
+from trackformer.evaluation.metrics.motchallenge import MATCHING_IOU, CountedFrame, CountedSequence
 
 NEVER = -1
 MOSTLY_TRACKED, MOSTLY_LOST = 0.8, 0.2

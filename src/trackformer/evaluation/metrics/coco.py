@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from trackformer.data.coco import Record, read_coco_json
-from trackformer.data.coco_results import read_coco_results
+from trackformer.data.formats.coco.reading import Record, read_coco_json
+from trackformer.data.formats.coco.results import read_coco_results
 from trackformer.errors import DataError
 
 ALL_CLASSES: Final = "all classes"

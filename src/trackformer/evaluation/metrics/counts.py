@@ -8,11 +8,11 @@ from dataclasses import dataclass, fields
 import numpy as np
 from jaxtyping import Float
 
-from trackformer.evaluation.clear import ClearMatches, tracked_objects
-from trackformer.evaluation.hota import Association
-from trackformer.evaluation.identity import identity_matches
-from trackformer.evaluation.matches import Matches
-from trackformer.evaluation.motchallenge import CountedSequence
+from trackformer.evaluation.metrics.clear import ClearMatches, tracked_objects
+from trackformer.evaluation.metrics.hota import Association
+from trackformer.evaluation.metrics.identity import identity_matches
+from trackformer.evaluation.metrics.matches import Matches
+from trackformer.evaluation.metrics.motchallenge import CountedSequence
 
 Sum = Float[np.ndarray, " M"]
 Curve = Float[np.ndarray, "M A"]

@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.optimize import linear_sum_assignment
 
-from trackformer.evaluation.matches import EPSILON, FrameMatches, Matches, joined
-from trackformer.evaluation.motchallenge import CountedFrame, CountedSequence
+from trackformer.evaluation.metrics.matches import EPSILON, FrameMatches, Matches, joined
+from trackformer.evaluation.metrics.motchallenge import CountedFrame, CountedSequence
 
 THRESHOLDS = np.arange(0.05, 0.99, 0.05)
 """The IoU from which a pair counts as matched: 0.05, 0.1, ..., 0.95."""

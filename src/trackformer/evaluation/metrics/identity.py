@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from trackformer.evaluation.motchallenge import MATCHING_IOU, CountedSequence
+from trackformer.evaluation.metrics.motchallenge import MATCHING_IOU, CountedSequence
 
 
 def identity_matches(sequence: CountedSequence) -> int:

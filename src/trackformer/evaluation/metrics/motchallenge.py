@@ -16,7 +16,7 @@ from scipy.optimize import linear_sum_assignment
 from trackformer.data.annotations import AnnotatedFrame, AnnotatedSequence
 from trackformer.data.results import ResultFrame
 from trackformer.errors import DataError
-from trackformer.evaluation.matches import EPSILON
+from trackformer.evaluation.metrics.matches import EPSILON
 
 MATCHING_IOU = 0.5
 """A result belongs to a distractor from this IoU on."""

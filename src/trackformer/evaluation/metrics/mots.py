@@ -14,18 +14,18 @@ from jaxtyping import Bool, Float
 from scipy.optimize import linear_sum_assignment
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
+from trackformer.data.formats.mot.mots import CLASS_IDS, MotsFrame
+from trackformer.data.formats.mot.mots_rows import as_coco
 from trackformer.data.masks import RunLengths, Segmentation
-from trackformer.data.mots import CLASS_IDS, MotsFrame
-from trackformer.data.mots_rows import as_coco
 from trackformer.errors import DataError
-from trackformer.evaluation.matches import EPSILON
-from trackformer.evaluation.motchallenge import (
+from trackformer.evaluation.metrics.matches import EPSILON
+from trackformer.evaluation.metrics.motchallenge import (
     MATCHING_IOU,
     CountedFrame,
     CountedSequence,
     with_places,
 )
-from trackformer.evaluation.tracking_metrics import EvaluationTable, match_counted, score_table
+from trackformer.evaluation.metrics.tracking import EvaluationTable, match_counted, score_table
 
 FORGIVEN_SHARE: Final = 0.5
 """A result of no object is dropped if more of it than this lies inside ignore regions."""

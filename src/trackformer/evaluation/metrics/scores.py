@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from trackformer.evaluation.counts import TrackingCounts
+from trackformer.evaluation.metrics.counts import TrackingCounts
 
 SMALL = 1e-10
 """TrackEval's guard of the mean IoU where nothing is matched; makes it 1."""

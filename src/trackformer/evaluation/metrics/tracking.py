@@ -14,12 +14,12 @@ import numpy as np
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
 from trackformer.data.results import ResultFrame
 from trackformer.errors import DataError
-from trackformer.evaluation.clear import ClearMatches, clear_matches
-from trackformer.evaluation.counts import TrackingCounts, tracking_counts, weighted_counts
-from trackformer.evaluation.hota import Association, association, hota_matches
-from trackformer.evaluation.matches import Matches
-from trackformer.evaluation.motchallenge import CountedSequence, counted_sequence
-from trackformer.evaluation.tracking_scores import TrackingScores, tracking_scores
+from trackformer.evaluation.metrics.clear import ClearMatches, clear_matches
+from trackformer.evaluation.metrics.counts import TrackingCounts, tracking_counts, weighted_counts
+from trackformer.evaluation.metrics.hota import Association, association, hota_matches
+from trackformer.evaluation.metrics.matches import Matches
+from trackformer.evaluation.metrics.motchallenge import CountedSequence, counted_sequence
+from trackformer.evaluation.metrics.scores import TrackingScores, tracking_scores
 
 COMBINED: Final = "combined"
 """Name of the row over all sequences."""

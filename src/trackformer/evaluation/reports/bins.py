@@ -15,8 +15,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from trackformer.data.annotations import AnnotatedSequence
-from trackformer.evaluation.matches import Matches
-from trackformer.evaluation.tracking_metrics import MatchedSequence
+from trackformer.evaluation.metrics.matches import Matches
+from trackformer.evaluation.metrics.tracking import MatchedSequence
 
 Kind = Literal["visibility", "size"]
 BORDERS: Final[dict[Kind, tuple[float, ...]]] = {

@@ -10,8 +10,8 @@ import numpy as np
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
 from trackformer.data.results import ResultFrame
-from trackformer.evaluation.tracking_metrics import combined_counts, match_sequence
-from trackformer.evaluation.tracking_scores import TrackingScores, tracking_scores
+from trackformer.evaluation.metrics.scores import TrackingScores, tracking_scores
+from trackformer.evaluation.metrics.tracking import combined_counts, match_sequence
 
 CLASS_MEAN: Final = "mean of classes"
 ALL_CLASSES: Final = "all classes"

@@ -9,8 +9,8 @@ from typing import Final
 
 from rich.table import Table
 
-from trackformer.evaluation.coco_scores import DetectionScores, DetectionTable
-from trackformer.evaluation.report import write_scores
+from trackformer.evaluation.metrics.coco import DetectionScores, DetectionTable
+from trackformer.evaluation.reports.files import write_scores
 
 DETECTION_NAMES: Final[Mapping[str, str]] = {
     "ap": "AP",

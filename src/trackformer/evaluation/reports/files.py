@@ -11,11 +11,11 @@ from typing import Any, Final
 from rich.table import Table
 
 from trackformer.atomic_files import whole_file
-from trackformer.data.mots import is_mots, read_mots, read_mots_results
-from trackformer.evaluation.mots import evaluate_masks
-from trackformer.evaluation.result_files import MASK_RESULT_FILE, read_scored, result_file
-from trackformer.evaluation.tracking_metrics import EvaluationTable, evaluate_tracking
-from trackformer.evaluation.tracking_scores import TrackingScores
+from trackformer.data.formats.mot.mots import is_mots, read_mots, read_mots_results
+from trackformer.evaluation.metrics.mots import evaluate_masks
+from trackformer.evaluation.metrics.scores import TrackingScores
+from trackformer.evaluation.metrics.tracking import EvaluationTable, evaluate_tracking
+from trackformer.evaluation.reports.result_files import MASK_RESULT_FILE, read_scored, result_file
 
 PUBLISHED_NAMES: Final[Mapping[str, str]] = {
     "hota": "HOTA",

@@ -13,8 +13,8 @@ from typing import Final
 
 import numpy as np
 
-from trackformer.evaluation.counts import TrackingCounts, weighted_counts
-from trackformer.evaluation.tracking_scores import score_shares
+from trackformer.evaluation.metrics.counts import TrackingCounts, weighted_counts
+from trackformer.evaluation.metrics.scores import score_shares
 
 LEVEL: Final = 0.95
 NUM_DRAWINGS: Final = 2000

@@ -10,10 +10,10 @@ import numpy as np
 
 from trackformer.atomic_files import whole_file
 from trackformer.errors import ConfigError
-from trackformer.evaluation.hota import THRESHOLDS
-from trackformer.evaluation.switches import CAUSES
-from trackformer.evaluation.tracking_metrics import COMBINED
-from trackformer.evaluation.tracking_report import TrackingReport
+from trackformer.evaluation.failures.switches import CAUSES
+from trackformer.evaluation.metrics.hota import THRESHOLDS
+from trackformer.evaluation.metrics.tracking import COMBINED
+from trackformer.evaluation.reports.tracking import TrackingReport
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

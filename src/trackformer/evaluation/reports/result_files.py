@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Final
 
 from trackformer.data.annotations import AnnotatedData
-from trackformer.data.mot import CLASS_NAMES, read_mot_ground_truth, read_mot_results
+from trackformer.data.formats.mot.reading import (
+    CLASS_NAMES,
+    read_mot_ground_truth,
+    read_mot_results,
+)
 from trackformer.data.read import read_annotations
 from trackformer.data.results import ResultFrame
 from trackformer.errors import DataError

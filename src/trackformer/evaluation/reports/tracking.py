@@ -9,12 +9,10 @@ import numpy as np
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
 from trackformer.data.results import ResultFrame
-from trackformer.evaluation.bins import BinScores, bin_scores
-from trackformer.evaluation.classes import ClassTable, evaluate_classes
-from trackformer.evaluation.frame_range import frames_in_range, only_frames, only_results
-from trackformer.evaluation.intervals import Interval, score_intervals
-from trackformer.evaluation.switches import Switch, find_switches
-from trackformer.evaluation.tracking_metrics import (
+from trackformer.evaluation.failures.switches import Switch, find_switches
+from trackformer.evaluation.metrics.frame_range import frames_in_range, only_frames, only_results
+from trackformer.evaluation.metrics.scores import HotaCurves, hota_curves
+from trackformer.evaluation.metrics.tracking import (
     EvaluationTable,
     MatchedSequence,
     check_all_have_results,
@@ -22,7 +20,9 @@ from trackformer.evaluation.tracking_metrics import (
     match_sequence,
     score_table,
 )
-from trackformer.evaluation.tracking_scores import HotaCurves, hota_curves
+from trackformer.evaluation.reports.bins import BinScores, bin_scores
+from trackformer.evaluation.reports.classes import ClassTable, evaluate_classes
+from trackformer.evaluation.reports.intervals import Interval, score_intervals
 
 
 @dataclass(frozen=True, slots=True, eq=False)

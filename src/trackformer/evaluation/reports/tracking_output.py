@@ -9,17 +9,17 @@ from typing import Any, Final
 import numpy as np
 from rich.table import Table
 
-from trackformer.evaluation.hota import THRESHOLDS
-from trackformer.evaluation.intervals import FEW_SEQUENCES
-from trackformer.evaluation.report import (
+from trackformer.evaluation.failures.switches import count_causes
+from trackformer.evaluation.metrics.hota import THRESHOLDS
+from trackformer.evaluation.reports.files import (
     PUBLISHED_NAMES,
     score_table,
     scores_by_published_name,
     scores_by_sequence,
     table_of_rows,
 )
-from trackformer.evaluation.switches import count_causes
-from trackformer.evaluation.tracking_report import TrackingReport
+from trackformer.evaluation.reports.intervals import FEW_SEQUENCES
+from trackformer.evaluation.reports.tracking import TrackingReport
 
 SURE_ABOUT: Final = ("hota", "det_a", "ass_a", "mota", "idf1")
 """Scores whose intervals are printed."""

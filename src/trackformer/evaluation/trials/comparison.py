@@ -14,16 +14,20 @@ import torch
 
 from trackformer.data.annotations import AnnotatedData
 from trackformer.data.results import ResultFrame, result_of_detections
-from trackformer.evaluation.encoded import EncodedVideo, encode_video, track_encoded
-from trackformer.evaluation.intervals import Interval, score_intervals
-from trackformer.evaluation.peers import PEERS, Parameters, Peer, track_detections
-from trackformer.evaluation.report import PUBLISHED_NAMES, scores_by_published_name, write_scores
-from trackformer.evaluation.tracking_metrics import (
+from trackformer.evaluation.metrics.tracking import (
     EvaluationTable,
     evaluate_tracking,
     match_sequence,
     score_table,
 )
+from trackformer.evaluation.reports.files import (
+    PUBLISHED_NAMES,
+    scores_by_published_name,
+    write_scores,
+)
+from trackformer.evaluation.reports.intervals import Interval, score_intervals
+from trackformer.evaluation.trials.encoded import EncodedVideo, encode_video, track_encoded
+from trackformer.evaluation.trials.peers import PEERS, Parameters, Peer, track_detections
 from trackformer.models.trackformer import TrackFormer
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
 from trackformer.tracking.tracker import detections_of, settings_for

@@ -5,18 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from trackformer.data.coco_results import (
+from trackformer.data.formats.coco.results import (
     CocoImages,
     as_coco_results,
     matching_categories,
     read_coco_images,
 )
-from trackformer.evaluation.coco_scores import DetectionTable, evaluate_detections
+from trackformer.evaluation.metrics.coco import DetectionTable, evaluate_detections
 from trackformer.image_files import read_image
 from trackformer.models.frame_model import FrameModel
-from trackformer.tracking.progress import progress_bar
 from trackformer.tracking.settings import DetectSettings
 from trackformer.tracking.tracker import ObjectDetector
+from trackformer.tracking.videos.progress import progress_bar
 
 EVERYTHING = DetectSettings(min_score=0.0, nms_iou=None, every_class=True)
 """AP ranks all that a model answers: a threshold or suppression could only take hits away."""

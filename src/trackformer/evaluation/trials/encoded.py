@@ -11,11 +11,11 @@ import torch
 from trackformer.data.annotations import AnnotatedSequence
 from trackformer.data.results import ResultFrame, result_of
 from trackformer.models.trackformer import TrackFormer
-from trackformer.tracking.lifecycle import advance
+from trackformer.tracking.lifecycle.advance import advance
+from trackformer.tracking.lifecycle.tracks import no_tracks
+from trackformer.tracking.query_batch import answers_apart, ask_together
 from trackformer.tracking.settings import TrackerSettings
-from trackformer.tracking.together import answers_apart, ask_together
 from trackformer.tracking.tracker import as_objects, prepare
-from trackformer.tracking.tracks import no_tracks
 from trackformer.types import FrameFeatures, Memory
 
 

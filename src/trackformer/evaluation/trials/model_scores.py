@@ -8,13 +8,13 @@ from typing import TypeVar
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
 from trackformer.data.results import result_of
-from trackformer.evaluation.tracking_metrics import EvaluationTable, evaluate_tracking
+from trackformer.evaluation.metrics.tracking import EvaluationTable, evaluate_tracking
 from trackformer.models.frame_model import FrameModel
 from trackformer.objects import TrackedObjects
-from trackformer.tracking.progress import progress_bar
-from trackformer.tracking.public_detections import PublicDetections
+from trackformer.tracking.lifecycle.public_detections import PublicDetections
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.tracker import Tracker
+from trackformer.tracking.videos.progress import progress_bar
 
 Result = TypeVar("Result")
 

@@ -7,7 +7,10 @@ from typing import Final
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
 from trackformer.errors import ConfigError, DataError
-from trackformer.tracking.public_detections import PublicDetections, read_public_detections
+from trackformer.tracking.lifecycle.public_detections import (
+    PublicDetections,
+    read_public_detections,
+)
 
 BESIDE_IMAGES: Final = Path("det", "det.txt")
 """Where MOTChallenge keeps a sequence's detections, in its folder."""

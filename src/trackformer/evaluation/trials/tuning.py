@@ -11,9 +11,10 @@ import numpy as np
 from trackformer.config import settings_from
 from trackformer.data.annotations import AnnotatedData
 from trackformer.errors import ConfigError
-from trackformer.evaluation.encoded import EncodedVideo, track_encoded
-from trackformer.evaluation.report import scores_by_published_name
-from trackformer.evaluation.search_space import (
+from trackformer.evaluation.metrics.tracking import EvaluationTable, evaluate_tracking
+from trackformer.evaluation.reports.files import scores_by_published_name
+from trackformer.evaluation.trials.encoded import EncodedVideo, track_encoded
+from trackformer.evaluation.trials.search_space import (
     NUM_NEIGHBOURS,
     SEARCHED,
     check_names,
@@ -21,7 +22,6 @@ from trackformer.evaluation.search_space import (
     on_grid,
     suggested,
 )
-from trackformer.evaluation.tracking_metrics import EvaluationTable, evaluate_tracking
 from trackformer.models.trackformer import TrackFormer
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.tracker import settings_for

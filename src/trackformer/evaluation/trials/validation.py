@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Final
 
 from trackformer.data.annotations import AnnotatedData
-from trackformer.data.class_lists import with_classes_of
-from trackformer.data.coco_results import holds_still_images
-from trackformer.data.format_names import FormatName
+from trackformer.data.formats.class_lists import with_classes_of
+from trackformer.data.formats.coco.results import holds_still_images
+from trackformer.data.formats.names import FormatName
 from trackformer.data.read import read_annotations
 from trackformer.errors import ConfigError
-from trackformer.evaluation.detection_report import detection_scores_by_name
-from trackformer.evaluation.detector_scores import evaluate_detector
-from trackformer.evaluation.model_scores import evaluate_model
-from trackformer.evaluation.report import scores_by_published_name
+from trackformer.evaluation.reports.detection import detection_scores_by_name
+from trackformer.evaluation.reports.files import scores_by_published_name
+from trackformer.evaluation.trials.detector_scores import evaluate_detector
+from trackformer.evaluation.trials.model_scores import evaluate_model
 from trackformer.models.trackformer import TrackFormer
 
 TRACKING_METRICS: Final = ("HOTA", "DetA", "AssA", "MOTA", "IDF1")

@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from trackformer.models.backbone import FeatureMap
-from trackformer.models.padding import padding_at
+from trackformer.models.parts.backbone import FeatureMap
+from trackformer.models.parts.padding import padding_at
 from trackformer.types import FrameFeatures, Memory
 
 

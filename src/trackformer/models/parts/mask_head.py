@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from trackformer.models.sublayers import check_heads
+from trackformer.models.parts.sublayers import check_heads
 from trackformer.types import MaskInput
 
 ROWS_AT_A_TIME: Final = 16

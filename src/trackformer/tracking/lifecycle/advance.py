@@ -15,11 +15,10 @@ from trackformer.boxes import (
     to_pixels_xyxy,
     xyxy_to_cxcywh,
 )
-from trackformer.tracking.public_detections import allowed_births
-from trackformer.tracking.published import advance_as_published
-from trackformer.tracking.reidentification import find_again
-from trackformer.tracking.settings import TrackerSettings
-from trackformer.tracking.tracks import (
+from trackformer.tracking.lifecycle.public_detections import allowed_births
+from trackformer.tracking.lifecycle.published import advance_as_published
+from trackformer.tracking.lifecycle.reidentification import find_again
+from trackformer.tracking.lifecycle.tracks import (
     UNANSWERED,
     Tracks,
     add_births,
@@ -27,6 +26,7 @@ from trackformer.tracking.tracks import (
     select_tracks,
     update_tracks,
 )
+from trackformer.tracking.settings import TrackerSettings
 from trackformer.types import Predictions
 
 

@@ -13,8 +13,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from trackformer.boxes import area, pairwise_iou
-from trackformer.data.mot import read_mot_results
-from trackformer.data.published_results import read_as_published
+from trackformer.data.formats.mot.published_results import read_as_published
+from trackformer.data.formats.mot.reading import read_mot_results
 from trackformer.tracking.settings import TrackerSettings
 
 MIN_IOU: Final = 0.5

@@ -12,10 +12,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from trackformer.boxes import non_maximum_suppression, to_pixels_xyxy
-from trackformer.tracking.public_detections import allowed_births
-from trackformer.tracking.reidentification import find_again
-from trackformer.tracking.settings import TrackerSettings
-from trackformer.tracking.tracks import (
+from trackformer.tracking.lifecycle.public_detections import allowed_births
+from trackformer.tracking.lifecycle.reidentification import find_again
+from trackformer.tracking.lifecycle.tracks import (
     UNANSWERED,
     Tracks,
     add_births,
@@ -23,6 +22,7 @@ from trackformer.tracking.tracks import (
     select_tracks,
     update_tracks,
 )
+from trackformer.tracking.settings import TrackerSettings
 from trackformer.types import Predictions
 
 LOST, BELOW = 0, 1

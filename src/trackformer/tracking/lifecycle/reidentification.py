@@ -9,9 +9,9 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from trackformer.boxes import area, to_pixels_xyxy
-from trackformer.tracking.public_detections import squared_center_distance
+from trackformer.tracking.lifecycle.public_detections import squared_center_distance
+from trackformer.tracking.lifecycle.tracks import UNANSWERED, Tracks
 from trackformer.tracking.settings import TrackerSettings
-from trackformer.tracking.tracks import UNANSWERED, Tracks
 from trackformer.types import Predictions
 
 

@@ -18,12 +18,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from trackformer.boxes import cxcywh_to_xyxy, pairwise_iou, to_relative_cxcywh
-from trackformer.data.mot import read_mot_results
+from trackformer.data.formats.mot.reading import read_mot_results
 from trackformer.devices import sent
 from trackformer.errors import DataError
-from trackformer.models.slots import HARMLESS, in_slots
+from trackformer.models.parts.slots import HARMLESS, in_slots
+from trackformer.tracking.lifecycle.tracks import Tracks, as_track_queries
 from trackformer.tracking.settings import TrackerSettings
-from trackformer.tracking.tracks import Tracks, as_track_queries
 from trackformer.types import ProposalBoxes
 
 if TYPE_CHECKING:

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, BinaryIO
 
+from trackformer.data.formats.mot.mots import MotsResultsWriter, mots_frame_of
+from trackformer.data.formats.mot.published_results import written_as_published
+from trackformer.data.formats.mot.reading import MotResultsWriter
 from trackformer.data.masks import RunLengths, encode_mask
-from trackformer.data.mot import MotResultsWriter
-from trackformer.data.mots import MotsResultsWriter, mots_frame_of
-from trackformer.data.published_results import written_as_published
 from trackformer.data.results import result_of, result_of_detections
 from trackformer.errors import DataError
 from trackformer.objects import Detections, TrackedObjects
-from trackformer.tracking.output_files import OutputFiles
+from trackformer.tracking.videos.output_files import OutputFiles
 from trackformer.video.drawing import TrackDrawer
 from trackformer.video.frames import Frame, FrameSource
 from trackformer.video.writing import VideoWriter

@@ -14,14 +14,14 @@ from jaxtyping import Float
 
 from trackformer.models.frame_model import FrameModel
 from trackformer.objects import Detections, TrackedObjects
-from trackformer.tracking.output_files import OutputFiles, check_output, output_files
-from trackformer.tracking.outputs import open_outputs
-from trackformer.tracking.progress import progress_bar
-from trackformer.tracking.proposals import ProposalSource
-from trackformer.tracking.public_detections import PublicDetections
-from trackformer.tracking.reading import Reading
+from trackformer.tracking.lifecycle.public_detections import PublicDetections
+from trackformer.tracking.proposals.places import ProposalSource
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
 from trackformer.tracking.tracker import ObjectDetector, PreparedFrame, Tracker
+from trackformer.tracking.videos.output_files import OutputFiles, check_output, output_files
+from trackformer.tracking.videos.outputs import open_outputs
+from trackformer.tracking.videos.progress import progress_bar
+from trackformer.tracking.videos.reading import Reading
 from trackformer.video.frames import Frame, FrameSource
 from trackformer.video.sources import open_source
 

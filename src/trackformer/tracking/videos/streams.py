@@ -13,15 +13,15 @@ from torch import Tensor
 from trackformer.errors import DataError, TrackFormerError
 from trackformer.models.frame_model import FrameModel
 from trackformer.objects import TrackedObjects
-from trackformer.tracking.output_files import OutputFiles, check_output, output_files
-from trackformer.tracking.outputs import ResultsWriter, open_outputs
-from trackformer.tracking.progress import progress_bar
-from trackformer.tracking.proposals import ProposalSource, places_in
-from trackformer.tracking.reading import Reading
-from trackformer.tracking.run import Source, VideoRun, opened
+from trackformer.tracking.proposals.places import ProposalSource, places_in
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.steps import update_together
 from trackformer.tracking.tracker import PreparedFrame, Tracker
+from trackformer.tracking.videos.output_files import OutputFiles, check_output, output_files
+from trackformer.tracking.videos.outputs import ResultsWriter, open_outputs
+from trackformer.tracking.videos.progress import progress_bar
+from trackformer.tracking.videos.reading import Reading
+from trackformer.tracking.videos.run import Source, VideoRun, opened
 from trackformer.video.frames import Frame
 
 

@@ -10,8 +10,8 @@ from jaxtyping import Int
 from torch import Tensor
 
 from trackformer.models.trackformer import TrackFormer
-from trackformer.training.losses import SetLosses, set_prediction_loss
-from trackformer.training.mask_losses import mask_losses
+from trackformer.training.losses.masks import mask_losses
+from trackformer.training.losses.set_prediction import SetLosses, set_prediction_loss
 from trackformer.training.matching import match_layers
 from trackformer.training.settings import (
     LossSettings,

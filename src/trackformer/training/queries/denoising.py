@@ -15,8 +15,12 @@ from torch import Tensor, nn
 
 from trackformer.devices import sent
 from trackformer.models.trackformer import TrackFormer
-from trackformer.training.box_noise import shaken
-from trackformer.training.losses import SetLosses, padded_targets, set_prediction_loss
+from trackformer.training.losses.set_prediction import (
+    SetLosses,
+    padded_targets,
+    set_prediction_loss,
+)
+from trackformer.training.queries.box_noise import shaken
 from trackformer.training.settings import DenoisingSettings, LossSettings
 from trackformer.types import PADDING, DecoderOutput, DecoderQueries, Target, TrackQueries
 

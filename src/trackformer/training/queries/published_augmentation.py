@@ -15,13 +15,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from trackformer.boxes import sanitise
-from trackformer.training.settings import TrackQuerySettings
-from trackformer.training.track_queries import (
+from trackformer.training.queries.track_queries import (
     CarriedObjects,
     false_positives,
     joined,
     select_carried,
 )
+from trackformer.training.settings import TrackQuerySettings
 from trackformer.types import ModelOutput, Target
 
 

@@ -9,8 +9,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from trackformer.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
-from trackformer.tracking.proposals import propose_together
-from trackformer.training.box_noise import shaken
+from trackformer.tracking.proposals.places import propose_together
+from trackformer.training.queries.box_noise import shaken
 from trackformer.training.settings import ProposalSettings
 from trackformer.types import ProposalBoxes, Target
 

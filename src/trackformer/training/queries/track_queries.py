@@ -17,7 +17,7 @@ from trackformer.boxes import (
     smoothed_displacements,
 )
 from trackformer.devices import sent
-from trackformer.tracking.together import padded_together
+from trackformer.tracking.query_batch import padded_together
 from trackformer.training.settings import TrackQuerySettings
 from trackformer.types import NO_OBJECT, PADDING, ModelOutput, Target, TrackQueries
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from trackformer.boxes import cxcywh_to_xyxy, pairwise_iou, sanitise, share_inside
 from trackformer.models.trackformer import TrackFormer
 from trackformer.tracking.settings import TrackerSettings
-from trackformer.training.observation import ObservedFrame
-from trackformer.training.published_errors import published_errors_of
+from trackformer.training.watching.observation import ObservedFrame
+from trackformer.training.watching.published_errors import published_errors_of
 from trackformer.types import NO_OBJECT, ModelOutput, Predictions, Target, predictions_of
 
 SAME_PLACE = 0.5

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from trackformer.tracking.tracker import settings_for
 from trackformer.training.build_run import Run
-from trackformer.training.diagnostics import diagnose
-from trackformer.training.observation import ObservedFrame
 from trackformer.training.optimizer import gradient_norms_by_part, rates_by_part
+from trackformer.training.watching.diagnostics import diagnose
+from trackformer.training.watching.observation import ObservedFrame
 
 
 class Look:

@@ -28,10 +28,10 @@ from trackformer.atomic_files import atomic_path
 from trackformer.data.annotations import AnnotatedData
 from trackformer.models.trackformer import TrackFormer
 from trackformer.tracking.tracker import settings_for
-from trackformer.training.metrics_file import MetricsFile
-from trackformer.training.observation import ObservedFrame
-from trackformer.training.sample_frames import draw_frames, write_picture
 from trackformer.training.settings import TrainingSettings
+from trackformer.training.watching.metrics_file import MetricsFile
+from trackformer.training.watching.observation import ObservedFrame
+from trackformer.training.watching.sample_frames import draw_frames, write_picture
 from trackformer.types import Clip
 
 SHOWN = (

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from trackformer.training.observation import ObservedFrame
+from trackformer.training.watching.observation import ObservedFrame
 from trackformer.types import Target
 
 CERTAIN = 0.5

@@ -6,11 +6,11 @@ import argparse
 from types import ModuleType
 from typing import Final
 
-from trackformer.verbs import data_check, data_convert, data_synth
+from trackformer.verbs.data import check, convert, synth
 
 SUMMARY: Final = "Convert, check and make annotated data."
-SUB_VERBS: Final[tuple[ModuleType, ...]] = (data_convert, data_check, data_synth)
-"""One file each, `data_NAME.py`, with the same three parts as a verb's."""
+SUB_VERBS: Final[tuple[ModuleType, ...]] = (convert, check, synth)
+"""One file each, with the same three parts as a verb's."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sub_verbs = parser.add_subparsers(dest="sub_verb", title="sub-verbs", metavar="SUB-VERB")
     sub_verbs.required = True
     for module in SUB_VERBS:
-        name = module.__name__.rpartition("data_")[2]
+        name = module.__name__.rpartition(".")[2]
         sub_verb = sub_verbs.add_parser(
             name, help=module.SUMMARY, description=module.SUMMARY, allow_abbrev=False
         )

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from trackformer.verbs.data_convert import add_format_argument
-from trackformer.verbs.model import MODEL_HELP
+from trackformer.verbs.data.convert import add_format_argument
+from trackformer.verbs.flags.model import MODEL_HELP
 from trackformer.verbs.printing import print_whole
 
 if TYPE_CHECKING:

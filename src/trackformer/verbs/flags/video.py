@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from trackformer.verbs.model import add_model_arguments, load
+from trackformer.verbs.flags.model import add_model_arguments, load
 
 if TYPE_CHECKING:
     from trackformer.models.frame_model import FrameModel
-    from trackformer.tracking.run import VideoRun
+    from trackformer.tracking.videos.run import VideoRun
     from trackformer.video.frames import FrameSource
 
 PARTLY_FAILED: Final = 1
@@ -44,7 +44,7 @@ def process_video(
     work: Callable[[FrameModel, FrameSource], VideoRun],
 ) -> int:
     """Let `work` process a video; returns the exit code."""
-    from trackformer.tracking.output_files import check_output, output_files
+    from trackformer.tracking.videos.output_files import check_output, output_files
     from trackformer.video.sources import open_source
 
     files = output_files(options.output, kind, write_video=not options.no_video)

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
-from trackformer.data.assembly import NO_ID, Corners, Entry, Kind, assemble_frames
-from trackformer.data.image_folders import folder_with, report_missing
-from trackformer.data.malformed import MalformedError, Report, refuse
+from trackformer.data.formats.assembly import NO_ID, Corners, Entry, Kind, assemble_frames
+from trackformer.data.formats.image_folders import folder_with, report_missing
+from trackformer.data.formats.malformed import MalformedError, Report, refuse
+from trackformer.data.formats.text_files import read_json
 from trackformer.data.masks import MaskImage, Polygons, RunLengths, Segmentation
-from trackformer.data.text_files import read_json
 from trackformer.errors import DataError
 
 Record: TypeAlias = Mapping[str, Any]

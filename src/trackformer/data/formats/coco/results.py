@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from trackformer.atomic_files import whole_file
-from trackformer.data.coco import Record, coco_image_folder, read_coco_json
-from trackformer.data.text_files import read_json
+from trackformer.data.formats.coco.reading import Record, coco_image_folder, read_coco_json
+from trackformer.data.formats.text_files import read_json
 from trackformer.errors import ConfigError, DataError
 
 if TYPE_CHECKING:

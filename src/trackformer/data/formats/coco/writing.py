@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
+from trackformer.data.formats.writing import grouped_image_place, required_size
 from trackformer.data.masks import (
     MaskImage,
     Polygons,
@@ -19,7 +20,6 @@ from trackformer.data.masks import (
     Segmentation,
     decode_mask,
 )
-from trackformer.data.writing import grouped_image_place, required_size
 
 Record: TypeAlias = dict[str, Any]
 FILE_NAME = "annotations.json"

@@ -13,12 +13,12 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
-from trackformer.data.assembly import NO_ID, Corners, Entry, Kind, assemble_frames
-from trackformer.data.class_lists import ordered_classes
-from trackformer.data.image_folders import folder_with, list_frames, size_of_first
-from trackformer.data.malformed import MalformedError, Report, refuse
+from trackformer.data.formats.assembly import NO_ID, Corners, Entry, Kind, assemble_frames
+from trackformer.data.formats.class_lists import ordered_classes
+from trackformer.data.formats.image_folders import folder_with, list_frames, size_of_first
+from trackformer.data.formats.malformed import MalformedError, Report, refuse
+from trackformer.data.formats.text_files import read_text
 from trackformer.data.masks import Polygons
-from trackformer.data.text_files import read_text
 from trackformer.errors import DataError
 
 FILE_NAME, IMAGES = "annotations.xml", "images"

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from trackformer.data.malformed import Mistake, Report
-from trackformer.data.mot_rows import (
+from trackformer.data.formats.malformed import Mistake, Report
+from trackformer.data.formats.mot.rows import (
     CLASS,
     CONSIDER,
     FRAME,
@@ -20,7 +20,7 @@ from trackformer.data.mot_rows import (
     WIDTH,
     MotRows,
 )
-from trackformer.data.text_files import read_text
+from trackformer.data.formats.text_files import read_text
 
 CLASS_NAMES = ("person",)
 PEDESTRIAN, OCCLUDER, CROWD = 1, 9, 13

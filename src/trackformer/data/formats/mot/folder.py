@@ -6,8 +6,8 @@ import configparser
 from dataclasses import dataclass
 from pathlib import Path
 
-from trackformer.data.image_folders import list_frames, size_of_first
-from trackformer.data.malformed import MalformedError, Report
+from trackformer.data.formats.image_folders import list_frames, size_of_first
+from trackformer.data.formats.malformed import MalformedError, Report
 from trackformer.errors import DataError
 
 

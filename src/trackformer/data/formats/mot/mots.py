@@ -12,12 +12,11 @@ import numpy as np
 from jaxtyping import Int
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
-from trackformer.data.assembly import Entry, Kind, assemble_frames
-from trackformer.data.image_folders import list_frames, size_of_first
-from trackformer.data.malformed import Report, refuse
-from trackformer.data.masks import RunLengths, encode_mask
-from trackformer.data.mot_folder import is_sequence_folder, read_sequence_folder
-from trackformer.data.mots_rows import (
+from trackformer.data.formats.assembly import Entry, Kind, assemble_frames
+from trackformer.data.formats.image_folders import list_frames, size_of_first
+from trackformer.data.formats.malformed import Report, refuse
+from trackformer.data.formats.mot.folder import is_sequence_folder, read_sequence_folder
+from trackformer.data.formats.mot.mots_rows import (
     CAR,
     IGNORED,
     PEDESTRIAN,
@@ -28,6 +27,7 @@ from trackformer.data.mots_rows import (
     read_mots_rows,
     rows_by_frame,
 )
+from trackformer.data.masks import RunLengths, encode_mask
 from trackformer.errors import DataError
 
 if TYPE_CHECKING:

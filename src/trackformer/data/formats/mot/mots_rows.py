@@ -14,9 +14,9 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float
 
-from trackformer.data.malformed import MalformedError, Report, refuse
+from trackformer.data.formats.malformed import MalformedError, Report, refuse
+from trackformer.data.formats.text_files import read_text
 from trackformer.data.masks import RunLengths
-from trackformer.data.text_files import read_text
 
 CAR, PEDESTRIAN, IGNORED = 1, 2, 10
 """Classes; regions of the last are neither objects nor background."""

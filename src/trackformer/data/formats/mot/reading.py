@@ -18,18 +18,18 @@ from trackformer.data.annotations import (
     AnnotatedSequence,
     frame_without_objects,
 )
-from trackformer.data.malformed import Report, refuse
-from trackformer.data.mot_classes import (
+from trackformer.data.formats.malformed import Report, refuse
+from trackformer.data.formats.mot.classes import (
     CLASS_NAMES as CLASS_NAMES,
 )
-from trackformer.data.mot_classes import (
+from trackformer.data.formats.mot.classes import (
     checked_rows,
     read_class_names,
     row_kinds,
     visibility_of,
 )
-from trackformer.data.mot_folder import is_sequence_folder, read_sequence_folder
-from trackformer.data.mot_rows import (
+from trackformer.data.formats.mot.folder import is_sequence_folder, read_sequence_folder
+from trackformer.data.formats.mot.rows import (
     CLASS,
     CONSIDER,
     FRAME,

@@ -6,9 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
-from trackformer.data.image_folders import size_of_first
-from trackformer.data.mot_classes import CLASS_NAMES, CROWD, DISTRACTORS, OCCLUDER, PEDESTRIAN
-from trackformer.data.writing import image_suffix, number, plain_name
+from trackformer.data.formats.image_folders import size_of_first
+from trackformer.data.formats.mot.classes import (
+    CLASS_NAMES,
+    CROWD,
+    DISTRACTORS,
+    OCCLUDER,
+    PEDESTRIAN,
+)
+from trackformer.data.formats.writing import image_suffix, number, plain_name
 
 DISTRACTOR = DISTRACTORS[2]
 
