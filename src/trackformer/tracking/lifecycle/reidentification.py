@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from trackformer.boxes import area, to_pixels_xyxy
@@ -68,6 +67,8 @@ def _by_embedding(
     is_gated: bool,
 ) -> Int[Tensor, " T"]:
     """One-to-one with the least sum of distances; not gated, pairs too far apart take part."""
+    from scipy.optimize import linear_sum_assignment  # where it is wanted: it takes long to import
+
     distance = (lost[:, None] - found[None]).norm(dim=-1).nan_to_num(nan=torch.inf).double()
     is_near = distance <= largest
     is_possible = is_possible & distance.isfinite() & (is_near if is_gated else True)
