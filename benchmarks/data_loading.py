@@ -20,12 +20,12 @@ import torch
 
 from trackformer import load_model
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence, frame_without_objects
-from trackformer.data.clips import ClipDataset
+from trackformer.data.clips.draw import ClipDataset
+from trackformer.data.clips.settings import ClipSettings
 from trackformer.data.read import read_annotations
-from trackformer.data.settings import ClipSettings
 from trackformer.demo_clip import clip_file
 from trackformer.training.clip_loss import clip_loss
-from trackformer.training.frame_loss import ClipLossSettings
+from trackformer.training.losses.frame import ClipLossSettings
 from trackformer.training.settings import LossSettings, MatchingSettings, TrackQuerySettings
 from trackformer.types import Clip
 from trackformer.video.sources import open_source

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from trackformer.evaluation.result_files import read_scored
-from trackformer.evaluation.tracking_report import report_tracking
+from trackformer.evaluation.reports.result_files import read_scored
+from trackformer.evaluation.reports.tracking import report_tracking
 
 SEQUENCES = {  # frames, boxes of people: those of MOT17's training set
     "MOT17-02": (600, 18581),

@@ -23,7 +23,7 @@ from trackformer.demo_clip import clip_file
 from trackformer.freed_memory import keep_freed_memory
 from trackformer.models.settings import DeformableDetrSettings
 from trackformer.training.clip_loss import clip_loss
-from trackformer.training.frame_loss import ClipLossSettings
+from trackformer.training.losses.frame import ClipLossSettings
 from trackformer.training.optimizer import build_optimizer
 from trackformer.training.settings import (
     LossSettings,

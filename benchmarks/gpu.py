@@ -21,10 +21,10 @@ from trackformer.input_settings import InputSettings
 from trackformer.models.fast.optimize import optimize_for_inference
 from trackformer.models.ms_deform_attn.choice import REFERENCE
 from trackformer.models.trackformer import TrackFormer
+from trackformer.tracking.lifecycle.tracks import Tracks
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.steps import update_together
 from trackformer.tracking.tracker import Tracker, prepare_frame
-from trackformer.tracking.tracks import Tracks
 
 STREAMS = (1, 2, 4, 8)
 FRAMES = 50

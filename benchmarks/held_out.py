@@ -23,12 +23,12 @@ from trackformer.config import read_settings
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
 from trackformer.data.read import read_annotations
 from trackformer.data.results import ResultFrame
-from trackformer.evaluation.encoded import encode_video, track_encoded
-from trackformer.evaluation.peers import PEERS, track_detections
-from trackformer.evaluation.report import scores_by_published_name
-from trackformer.evaluation.tracking_metrics import evaluate_tracking
+from trackformer.evaluation.metrics.tracking import evaluate_tracking
+from trackformer.evaluation.reports.files import scores_by_published_name
+from trackformer.evaluation.trials.encoded import encode_video, track_encoded
+from trackformer.evaluation.trials.peers import PEERS, track_detections
 from trackformer.models.fast.optimize import optimize_for_inference
-from trackformer.tracking.onnx_proposals import OnnxProposals
+from trackformer.tracking.proposals.onnx_detector import OnnxProposals
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.training.run import train
 from trackformer.training.settings import TrainingSettings

@@ -17,14 +17,14 @@ import torch
 from trackformer import load_model, optimize_for_inference
 from trackformer.demo_clip import clip_file
 from trackformer.freed_memory import keep_freed_memory
+from trackformer.models.parts.torchvision_import import ensure_torchvision
 from trackformer.models.settings import HuggingFaceSettings
-from trackformer.models.torchvision_import import ensure_torchvision
 from trackformer.models.trackformer import TrackFormer
-from trackformer.tracking.lifecycle import advance
+from trackformer.tracking.lifecycle.advance import advance
+from trackformer.tracking.lifecycle.tracks import Tracks, as_track_queries, no_tracks
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.steps import update_together
 from trackformer.tracking.tracker import Tracker, as_objects, prepare_frame
-from trackformer.tracking.tracks import Tracks, as_track_queries, no_tracks
 from trackformer.types import Predictions
 from trackformer.video.sources import open_source
 

@@ -25,7 +25,7 @@ from trackformer.models.ms_deform_attn.choice import (
 )
 from trackformer.models.settings import DeformableDetrSettings, ModelSettings
 from trackformer.training.clip_loss import clip_loss
-from trackformer.training.frame_loss import ClipLossSettings
+from trackformer.training.losses.frame import ClipLossSettings
 from trackformer.training.optimizer import build_optimizer
 from trackformer.training.settings import (
     LossSettings,

@@ -9,7 +9,7 @@ from benchmarks.own_process import peak_megabytes, start_of_peak
 from benchmarks.report import tables, write_into_page
 from benchmarks.sections import SECTIONS
 
-from trackformer.data.settings import ClipSettings
+from trackformer.data.clips.settings import ClipSettings
 
 OP_ROWS = [
     {

@@ -93,7 +93,7 @@ def test_flags_win_over_the_file_and_the_file_over_the_model(
         seen.append(settings)
         raise DataError("enough")
 
-    monkeypatch.setattr("trackformer.tracking.run.track_video", refuse)
+    monkeypatch.setattr("trackformer.tracking.videos.run.track_video", refuse)
     (tmp_path / "t.yaml").write_text("keep_score: 0.2\npatience: 3\n")
     changes = ("--settings", tmp_path / "t.yaml", "--patience", "4", "--birth-nms-iou", "off")
     arguments = (make_clip(2), "--output", tmp_path, "--model", model_file)
@@ -165,7 +165,7 @@ def test_ctrl_c_names_what_was_written(
         (tmp_path / "tracks.txt").touch()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("trackformer.tracking.run.track_video", interrupt)
+    monkeypatch.setattr("trackformer.tracking.videos.run.track_video", interrupt)
     code, output, error = run("track", make_clip(2), "--output", tmp_path, "--model", model_file)
     assert (code, error) == (130, "interrupted\n")
     assert output == f"{tmp_path / 'tracks.txt'}\n"

@@ -17,7 +17,7 @@ from trackformer import freed_memory
 from trackformer.cli import run
 from trackformer.errors import TrackFormerError
 from trackformer.freed_memory import why_freed_memory_is_returned
-from trackformer.verbs.model import load
+from trackformer.verbs.flags.model import load
 
 on_glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
 

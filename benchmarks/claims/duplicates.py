@@ -21,9 +21,9 @@ from jaxtyping import Float
 from benchmarks.claims import epochs
 from benchmarks.claims.small_runs import RUNS, cpu_minutes, trained
 from trackformer.checkpoints.load import load_model
-from trackformer.data.coco_results import read_coco_images
-from trackformer.evaluation.coco_scores import evaluate_detections
-from trackformer.evaluation.detector_scores import detect_images
+from trackformer.data.formats.coco.results import read_coco_images
+from trackformer.evaluation.metrics.coco import evaluate_detections
+from trackformer.evaluation.trials.detector_scores import detect_images
 from trackformer.tracking.settings import DetectSettings
 
 FOLDER: Final = RUNS / "duplicates"

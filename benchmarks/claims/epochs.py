@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.claims.small_runs import RUNS, SIZES, cpu_minutes, trained
 from benchmarks.claims.still_scenes import NAME, SIDE, write_still_scenes
-from trackformer.training.metrics_file import read_metrics
+from trackformer.training.watching.metrics_file import read_metrics
 
 FOLDER: Final = RUNS / "epochs"
 TRAINING_IMAGES, VALIDATION_IMAGES = 1000, 100

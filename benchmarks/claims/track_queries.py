@@ -24,8 +24,8 @@ from trackformer.data.annotations import AnnotatedData
 from trackformer.data.results import ResultFrame, result_of_detections
 from trackformer.data.synthetic.dataset import synthetic_data
 from trackformer.data.synthetic.settings import SyntheticSettings
-from trackformer.evaluation.encoded import encode_video, track_encoded
-from trackformer.evaluation.tracking_metrics import evaluate_tracking
+from trackformer.evaluation.metrics.tracking import evaluate_tracking
+from trackformer.evaluation.trials.encoded import encode_video, track_encoded
 from trackformer.models.trackformer import TrackFormer
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
 from trackformer.tracking.tracker import detections_of

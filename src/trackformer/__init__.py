@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from trackformer.models.settings import ModelSettings
     from trackformer.models.trackformer import TrackFormer
     from trackformer.objects import Detections, TrackedObjects
-    from trackformer.tracking.run import track_video
     from trackformer.tracking.settings import DetectSettings, TrackerSettings
-    from trackformer.tracking.streams import track_streams
     from trackformer.tracking.tracker import ObjectDetector, Tracker
+    from trackformer.tracking.videos.run import track_video
+    from trackformer.tracking.videos.streams import track_streams
     from trackformer.types import Images, ModelOutput, TrackQueries
 
     __version__: str
@@ -67,8 +67,8 @@ _HOME = {
     "load_model": "trackformer.checkpoints.load",
     "optimize_for_inference": "trackformer.models.fast.optimize",
     "save_model": "trackformer.checkpoints.model_files",
-    "track_streams": "trackformer.tracking.streams",
-    "track_video": "trackformer.tracking.run",
+    "track_streams": "trackformer.tracking.videos.streams",
+    "track_video": "trackformer.tracking.videos.run",
 }
 
 

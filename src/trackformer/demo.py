@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trackformer.demo_clip import clip_file, ground_truth_file
-from trackformer.evaluation.report import evaluate_folders, write_json
-from trackformer.evaluation.tracking_scores import TrackingScores
+from trackformer.evaluation.metrics.scores import TrackingScores
+from trackformer.evaluation.reports.files import evaluate_folders, write_json
 from trackformer.models.frame_model import FrameModel
-from trackformer.tracking.run import VideoRun, track_video
+from trackformer.tracking.videos.run import VideoRun, track_video
 
 
 @dataclass(frozen=True, slots=True)

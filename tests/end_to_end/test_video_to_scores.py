@@ -18,7 +18,7 @@ import pytest
 
 from synthetic_videos import write_crossing
 from trackformer.cli import run
-from trackformer.data.mot import read_mot_results
+from trackformer.data.formats.mot.reading import read_mot_results
 
 DEADLINE_S = 60
 

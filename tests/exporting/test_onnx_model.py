@@ -19,7 +19,7 @@ from trackformer.checkpoints.onnx_model import OnnxModel
 from trackformer.errors import CheckpointError, ConfigError, DataError
 from trackformer.models.frame_model import FrameModel
 from trackformer.types import Images, TrackQueries
-from tracking.test_onnx_proposals import with_answer
+from tracking.proposals.test_onnx_proposals import with_answer
 
 
 def test_one_call_loads_it_for_trackers(nano_file: Path):

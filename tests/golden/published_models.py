@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from golden.recordings import published_weights, read_recording
-from trackformer.checkpoints.published_names import (
+from trackformer.checkpoints.published.names import (
     from_published_deformable_detr,
     from_published_detr,
     from_published_trackformer,

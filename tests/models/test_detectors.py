@@ -13,8 +13,8 @@ from models.conftest import (
     with_tracks_in_front,
 )
 from trackformer.errors import ConfigError
-from trackformer.models.backbone import FeatureMap
-from trackformer.models.padding import padding_at
+from trackformer.models.parts.backbone import FeatureMap
+from trackformer.models.parts.padding import padding_at
 from trackformer.models.settings import BackboneSettings
 
 

@@ -9,9 +9,9 @@ from transformers import AutoConfig, AutoModelForObjectDetection
 
 from tiny_models import MODEL_TYPES, tiny_config, tiny_model
 from trackformer.checkpoints.classes import with_classes
-from trackformer.checkpoints.hugging_face import load_hugging_face
-from trackformer.models.frozen_batch_norm import FrozenBatchNorm2d
-from trackformer.models.torchvision_import import ensure_torchvision
+from trackformer.checkpoints.hugging_face.real_time import load_hugging_face
+from trackformer.models.parts.frozen_batch_norm import FrozenBatchNorm2d
+from trackformer.models.parts.torchvision_import import ensure_torchvision
 from trackformer.types import Images, TrackQueries
 
 CLOSE = {"atol": 1e-4, "rtol": 1e-4}

@@ -9,9 +9,9 @@ import torch
 from golden.published_models import published_trackformer
 from golden.recordings import published_weights, read_recording, recorded_images
 from models.test_trackformer_parity import recorded_tracks
-from trackformer.checkpoints.published_names import from_published_detr
+from trackformer.checkpoints.published.names import from_published_detr
 from trackformer.masks import mask_probabilities, masks_at
-from trackformer.training.mask_losses import mask_losses
+from trackformer.training.losses.masks import mask_losses
 from trackformer.types import ModelOutput, Target
 
 PANOPTIC = "detr_r50_small_segm_panoptic"

@@ -7,7 +7,7 @@ from torch import Tensor
 from golden.recordings import read_recording
 from models.test_trackformer_parity import NAMES
 from trackformer.boxes import to_pixels_xyxy
-from trackformer.models.best_pairs import best_pairs
+from trackformer.models.parts.best_pairs import best_pairs
 from trackformer.types import ModelOutput, Predictions, predictions_of
 from training.test_published_training import DETECTION, NO_MEMORY
 

@@ -10,7 +10,7 @@ from golden import scripted_detector
 from golden.recordings import FOLDER
 from models.conftest import SIZES
 from trackformer import Tracker, save_model, track_video
-from trackformer.data.mots import read_mots_results
+from trackformer.data.formats.mot.mots import read_mots_results
 from trackformer.input_settings import InputSettings
 from trackformer.masks import disjoint_masks_at, mask_probabilities
 from trackformer.models.build import build_model

@@ -6,7 +6,7 @@ from torch import tensor
 
 from tiny_models import tiny_config, tiny_model
 from trackformer.training.clip_loss import clip_loss
-from trackformer.training.frame_loss import ClipLossSettings
+from trackformer.training.losses.frame import ClipLossSettings
 from trackformer.training.settings import LossSettings, MatchingSettings, TrackQuerySettings
 from trackformer.types import Clip, Images
 from training.worlds import box, target

@@ -5,8 +5,8 @@ import pytest
 from synthetic_videos import HEIGHT, WIDTH, write_crossing
 from trackformer.checkpoints.load import load_model
 from trackformer.data.read import read_annotations
-from trackformer.evaluation.model_scores import evaluate_model
-from trackformer.evaluation.report import scores_by_published_name
+from trackformer.evaluation.reports.files import scores_by_published_name
+from trackformer.evaluation.trials.model_scores import evaluate_model
 from trackformer.training.run import train
 from trackformer.training.settings import TrainingSettings
 

@@ -9,9 +9,9 @@ import yaml
 
 from synthetic_videos import write_crossing
 from trackformer.checkpoints.load import load_model
-from trackformer.training.metrics_file import read_metrics
 from trackformer.training.run import train
 from trackformer.training.settings import TrainingSettings
+from trackformer.training.watching.metrics_file import read_metrics
 
 # Two processes on one machine that need no network card.
 ENVIRONMENT = {"ACCELERATE_USE_CPU": "true", "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}

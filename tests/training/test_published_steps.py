@@ -10,7 +10,7 @@ from golden.published_models import published_trackformer
 from golden.recordings import read_recording, recorded_images
 from models.test_trackformer_parity import previous_images
 from trackformer.training.clip_loss import ClipLoss, clip_loss
-from trackformer.training.frame_loss import ClipLossSettings
+from trackformer.training.losses.frame import ClipLossSettings
 from trackformer.training.settings import LossSettings, MatchingSettings, TrackQuerySettings
 from trackformer.types import Clip, Target
 from training.test_published_training import gradient_norms

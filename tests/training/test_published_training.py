@@ -10,9 +10,9 @@ from torch import Tensor
 from golden.published_models import published_trackformer
 from golden.recordings import all_layers, published_weights, read_recording, recorded_images
 from models.test_trackformer_parity import previous_images
-from trackformer.checkpoints.published_names import from_published_trackformer
+from trackformer.checkpoints.published.names import from_published_trackformer
 from trackformer.models.trackformer import TrackFormer
-from trackformer.training.losses import set_prediction_loss
+from trackformer.training.losses.set_prediction import set_prediction_loss
 from trackformer.training.matching import match, match_layers
 from trackformer.training.settings import LossSettings, MatchingSettings
 from trackformer.types import Memory, ModelOutput, Target, TrackQueries

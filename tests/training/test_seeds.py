@@ -8,10 +8,10 @@ import pytest
 from synthetic_videos import write_crossing
 from tiny_models import tiny_settings
 from trackformer.errors import ConfigError
-from trackformer.training.metrics_file import read_metrics
 from trackformer.training.run_state import load_state
 from trackformer.training.seeds import spread_table, train_seeds
 from trackformer.training.settings import TrainingSettings
+from trackformer.training.watching.metrics_file import read_metrics
 
 
 @pytest.fixture

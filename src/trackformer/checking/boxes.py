@@ -10,7 +10,7 @@ from jaxtyping import Bool
 
 from trackformer.checking.records import Finding, Inspected, Place, Severity, frame_place
 from trackformer.data.annotations import AnnotatedFrame, AnnotatedSequence
-from trackformer.evaluation.motchallenge import pairwise_iou, share_inside
+from trackformer.evaluation.metrics.motchallenge import pairwise_iou, share_inside
 
 MIN_SIDE = 2.0
 """Pixels; a box narrower than this shows nothing."""

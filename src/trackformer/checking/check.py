@@ -29,13 +29,13 @@ from trackformer.checking.identities import (
 )
 from trackformer.checking.images import look_at_images
 from trackformer.checking.likeness import check_leakage, check_repeated
-from trackformer.checking.malformed import check_malformed
 from trackformer.checking.records import Check, Finding, Inspected, ModelLimits, Severity
+from trackformer.checking.refused import check_malformed
 from trackformer.data.annotations import AnnotatedData
-from trackformer.data.format_names import FormatName
-from trackformer.data.malformed import MalformedError
+from trackformer.data.formats.malformed import MalformedError
+from trackformer.data.formats.names import FormatName
 from trackformer.data.read import read_annotations
-from trackformer.tracking.progress import progress_bar
+from trackformer.tracking.videos.progress import progress_bar
 
 CHECKS: tuple[Check, ...] = (
     check_malformed,

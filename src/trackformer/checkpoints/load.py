@@ -7,12 +7,12 @@ from pathlib import Path
 
 import torch
 
-from trackformer.checkpoints.hugging_face import MODEL_TYPES, load_hugging_face
-from trackformer.checkpoints.hugging_face_detr import DETR_MODEL_TYPES, load_hugging_face_detr
-from trackformer.checkpoints.hugging_face_files import read_config
+from trackformer.checkpoints.hugging_face.detr import DETR_MODEL_TYPES, load_hugging_face_detr
+from trackformer.checkpoints.hugging_face.files import read_config
+from trackformer.checkpoints.hugging_face.real_time import MODEL_TYPES, load_hugging_face
 from trackformer.checkpoints.model_files import load_file
 from trackformer.checkpoints.onnx_model import ENDING, OnnxModel
-from trackformer.checkpoints.published_files import load_published
+from trackformer.checkpoints.published.files import load_published
 from trackformer.errors import CheckpointError
 from trackformer.models.trackformer import TrackFormer
 

@@ -1,1 +1,1 @@
-"""Annotation formats, clips, and the transforms of images with their boxes."""
+"""Annotated data: formats, clips for training, synthetic scenes."""

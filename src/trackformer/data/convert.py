@@ -12,10 +12,10 @@ from typing import Literal, TypeAlias
 import yaml
 
 from trackformer.data.annotations import AnnotatedData
-from trackformer.data.format_names import FormatName
-from trackformer.data.formats import FORMATS, Format
+from trackformer.data.formats.known import FORMATS, Format
+from trackformer.data.formats.names import FormatName
+from trackformer.data.formats.traits import traits_of
 from trackformer.data.read import read_annotations
-from trackformer.data.traits import traits_of
 from trackformer.errors import DataError
 
 ImageMode: TypeAlias = Literal["link", "copy", "none"]

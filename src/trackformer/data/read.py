@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from trackformer.data.annotations import AnnotatedData
-from trackformer.data.format_names import FormatName
-from trackformer.data.formats import FORMATS
-from trackformer.data.malformed import MalformedError, Report, refuse
-from trackformer.data.settings import SourceSettings
+from trackformer.data.clips.settings import SourceSettings
+from trackformer.data.formats.known import FORMATS
+from trackformer.data.formats.malformed import MalformedError, Report, refuse
+from trackformer.data.formats.names import FormatName
 from trackformer.data.synthetic.dataset import synthetic_data
 from trackformer.errors import DataError
 

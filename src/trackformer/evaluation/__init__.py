@@ -1,1 +1,1 @@
-"""Scores of result files and of models."""
+"""Scores of result files and of models: what is counted, goes wrong, is said, is tried."""

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from trackformer.demo_clip import clip_file
 from trackformer.models.frame_model import FrameModel
+from trackformer.tracking.query_batch import padded_together
 from trackformer.tracking.steps import images_together
-from trackformer.tracking.together import padded_together
 from trackformer.tracking.tracker import prepare
 from trackformer.types import Images, ModelOutput, TrackQueries
 from trackformer.video.sources import open_source

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from trackformer.devices import constant_beside, is_at_hand
 from trackformer.models.ms_deform_attn.attention import ms_deform_attn
 from trackformer.models.ms_deform_attn.level_shapes import LevelShapes
-from trackformer.models.sublayers import check_heads
+from trackformer.models.parts.sublayers import check_heads
 
 
 class DeformableAttention(nn.Module):

@@ -14,18 +14,18 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from trackformer.errors import DataError
-from trackformer.models.backbone import Backbone, FeatureMap
 from trackformer.models.deformable_transformer import (
     DeformableDecoderLayer,
     DeformableEncoder,
     LevelTokens,
 )
-from trackformer.models.feature_levels import build_projections, levels_of, merge, project
-from trackformer.models.heads import MLP, build_box_head, build_class_head, shift_reference
-from trackformer.models.mask_head import MaskHead
-from trackformer.models.padding import valid_ratios
-from trackformer.models.position_encoding import build_position_encoding
-from trackformer.models.proposed_queries import with_places
+from trackformer.models.parts.backbone import Backbone, FeatureMap
+from trackformer.models.parts.feature_levels import build_projections, levels_of, merge, project
+from trackformer.models.parts.heads import MLP, build_box_head, build_class_head, shift_reference
+from trackformer.models.parts.mask_head import MaskHead
+from trackformer.models.parts.padding import valid_ratios
+from trackformer.models.parts.position_encoding import build_position_encoding
+from trackformer.models.parts.proposed_queries import with_places
 from trackformer.models.query_source import BoxPosition, ProposalQueries, build_query_source
 from trackformer.models.settings import DeformableDetrSettings
 from trackformer.types import (

@@ -12,9 +12,9 @@ from trackformer.boxes import exact
 from trackformer.devices import constant_beside
 from trackformer.models.deformable_attention import DeformableAttention
 from trackformer.models.ms_deform_attn.level_shapes import LevelShapes
-from trackformer.models.query_groups import hidden_queries
+from trackformer.models.parts.query_groups import hidden_queries
+from trackformer.models.parts.sublayers import Attention, FeedForward, Residual
 from trackformer.models.settings import DeformableDetrSettings
-from trackformer.models.sublayers import Attention, FeedForward, Residual
 from trackformer.types import DecoderQueries, Memory
 
 

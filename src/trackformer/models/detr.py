@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 from trackformer.boxes import exact
 from trackformer.errors import ConfigError
-from trackformer.models.backbone import Backbone
-from trackformer.models.heads import build_box_head, build_class_head
-from trackformer.models.mask_head import MaskHead
-from trackformer.models.padding import valid_ratios
-from trackformer.models.position_encoding import build_position_encoding
+from trackformer.models.parts.backbone import Backbone
+from trackformer.models.parts.heads import build_box_head, build_class_head
+from trackformer.models.parts.mask_head import MaskHead
+from trackformer.models.parts.padding import valid_ratios
+from trackformer.models.parts.position_encoding import build_position_encoding
 from trackformer.models.settings import DetrSettings
 from trackformer.models.transformer import TransformerDecoder, TransformerEncoder
 from trackformer.types import (

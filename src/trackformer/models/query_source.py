@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from trackformer.boxes import exact
 from trackformer.models.deformable_transformer import cell_centres
-from trackformer.models.heads import MLP
-from trackformer.models.position_encoding import sine_features
+from trackformer.models.parts.heads import MLP
+from trackformer.models.parts.position_encoding import sine_features
 from trackformer.models.settings import DeformableDetrSettings
 from trackformer.types import DecoderQueries, Memory, Proposals
 

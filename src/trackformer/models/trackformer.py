@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from trackformer.errors import ConfigError
 from trackformer.models.detector import Detector, Segmenter
-from trackformer.models.query_groups import followed_by
+from trackformer.models.parts.query_groups import followed_by
 from trackformer.models.settings import ModelSettings
 from trackformer.types import (
     DecoderOutput,

@@ -6,9 +6,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from trackformer.models.query_groups import hidden_queries
+from trackformer.models.parts.query_groups import hidden_queries
+from trackformer.models.parts.sublayers import Attention, FeedForward, Residual
 from trackformer.models.settings import DetrSettings
-from trackformer.models.sublayers import Attention, FeedForward, Residual
 from trackformer.types import DecoderQueries, Memory
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from trackformer.devices import sent
 from trackformer.masks import Size, disjoint_masks_at, mask_probabilities
 from trackformer.models.frame_model import FrameModel
-from trackformer.tracking.tracks import Tracks
+from trackformer.tracking.lifecycle.tracks import Tracks
 from trackformer.types import Images, Memory
 
 

@@ -10,10 +10,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from trackformer.models.frame_model import FrameModel
-from trackformer.models.slots import in_slots
+from trackformer.models.parts.slots import in_slots
 from trackformer.objects import TrackedObjects
-from trackformer.tracking.proposals import propose_together, untracked
-from trackformer.tracking.together import answers_apart, ask_together
+from trackformer.tracking.proposals.places import propose_together, untracked
+from trackformer.tracking.query_batch import answers_apart, ask_together
 from trackformer.tracking.tracker import PreparedFrame, Tracker
 from trackformer.types import FrameFeatures, Images, MaskInput, Memory
 

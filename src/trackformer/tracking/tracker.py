@@ -15,17 +15,17 @@ from trackformer.boxes import non_maximum_suppression, to_pixels_xyxy
 from trackformer.config import settings_from
 from trackformer.devices import fetched_together
 from trackformer.errors import DataError
-from trackformer.models.best_pairs import best_pairs
 from trackformer.models.frame_model import FrameModel
-from trackformer.models.slots import in_slots
+from trackformer.models.parts.best_pairs import best_pairs
+from trackformer.models.parts.slots import in_slots
 from trackformer.objects import Detections, TrackedObjects
 from trackformer.preprocessing import input_size, normalise, resize
-from trackformer.tracking.lifecycle import advance
+from trackformer.tracking.lifecycle.advance import advance
+from trackformer.tracking.lifecycle.tracks import Tracks, no_tracks
 from trackformer.tracking.masks import track_masks
-from trackformer.tracking.proposals import places_in, propose_together, untracked
+from trackformer.tracking.proposals.places import places_in, propose_together, untracked
+from trackformer.tracking.query_batch import answers_apart, ask_together
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
-from trackformer.tracking.together import answers_apart, ask_together
-from trackformer.tracking.tracks import Tracks, no_tracks
 from trackformer.types import (
     FrameFeatures,
     Images,

@@ -17,20 +17,20 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from trackformer.checkpoints.classes import with_classes
 from trackformer.checkpoints.load import load_weights
 from trackformer.data.annotations import AnnotatedData
-from trackformer.data.class_lists import with_classes_of
-from trackformer.data.clips import BatchShare, ClipDataset
+from trackformer.data.clips.draw import BatchShare, ClipDataset
+from trackformer.data.formats.class_lists import with_classes_of
 from trackformer.data.read import read_source
 from trackformer.errors import ConfigError
-from trackformer.evaluation.validation import Validation, read_validation
+from trackformer.evaluation.trials.validation import Validation, read_validation
 from trackformer.input_settings import InputSettings
 from trackformer.models.build import build_model
 from trackformer.models.trackformer import TrackFormer
 from trackformer.training.clip_loss import ClipLoss, clip_loss
-from trackformer.training.denoising import Denoiser
-from trackformer.training.frame_loss import ClipLossSettings
-from trackformer.training.observation import Observer
+from trackformer.training.losses.frame import ClipLossSettings
 from trackformer.training.optimizer import build_optimizer, build_schedule
+from trackformer.training.queries.denoising import Denoiser
 from trackformer.training.settings import TrainingSettings
+from trackformer.training.watching.observation import Observer
 from trackformer.types import Clip
 
 

@@ -12,14 +12,12 @@ from torch.utils.checkpoint import checkpoint
 
 from trackformer.devices import sent
 from trackformer.models.trackformer import TrackFormer
-from trackformer.training.denoising import Denoiser, NoisyCopies, denoising_losses
-from trackformer.training.frame_loss import ClipLossSettings, frame_loss, weighted
+from trackformer.training.losses.frame import ClipLossSettings, frame_loss, weighted
 from trackformer.training.matching import match
-from trackformer.training.observation import ObservedFrame, Observer
-from trackformer.training.published_augmentation import GeneratorDraws, augment_as_published
-from trackformer.training.sampled_proposals import sample_proposals, sample_shown
-from trackformer.training.settings import TrackQuerySettings
-from trackformer.training.track_queries import (
+from trackformer.training.queries.denoising import Denoiser, NoisyCopies, denoising_losses
+from trackformer.training.queries.published_augmentation import GeneratorDraws, augment_as_published
+from trackformer.training.queries.sampled_proposals import sample_proposals, sample_shown
+from trackformer.training.queries.track_queries import (
     CarriedObjects,
     as_batch,
     augment,
@@ -27,6 +25,8 @@ from trackformer.training.track_queries import (
     carry,
     nothing_carried,
 )
+from trackformer.training.settings import TrackQuerySettings
+from trackformer.training.watching.observation import ObservedFrame, Observer
 from trackformer.types import (
     Clip,
     DecoderOutput,

@@ -24,11 +24,11 @@ from trackformer.training.build_run import (
     check_model_is_named,
     read_sources,
 )
-from trackformer.training.look import Look
-from trackformer.training.observation import ObservedFrame
-from trackformer.training.progress import RunLog
 from trackformer.training.run_state import RunState, load_state, save_state
 from trackformer.training.settings import TrainingSettings
+from trackformer.training.watching.look import Look
+from trackformer.training.watching.observation import ObservedFrame
+from trackformer.training.watching.progress import RunLog
 from trackformer.types import Clip
 
 

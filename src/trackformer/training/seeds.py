@@ -12,9 +12,9 @@ from rich.table import Table
 
 from trackformer.atomic_files import atomic_path
 from trackformer.errors import ConfigError
-from trackformer.training.metrics_file import read_metrics
 from trackformer.training.run import train
 from trackformer.training.settings import TrainingSettings
+from trackformer.training.watching.metrics_file import read_metrics
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from pydantic import (
 )
 
 from trackformer.config import Settings
-from trackformer.data.format_names import FormatName
-from trackformer.data.settings import ClipSettings, SourceSettings
+from trackformer.data.clips.settings import ClipSettings, SourceSettings
+from trackformer.data.formats.names import FormatName
 from trackformer.input_settings import InputSettings
 from trackformer.models.settings import ModelSettings
 from trackformer.tracking.settings import TrackerSettings

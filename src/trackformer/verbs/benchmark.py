@@ -6,14 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from trackformer.verbs.model import WEIGHTS_HELP, add_model_arguments, load_network
+from trackformer.verbs.flags.model import WEIGHTS_HELP, add_model_arguments, load_network
+from trackformer.verbs.flags.settings_file import changes_in
 from trackformer.verbs.printing import print_whole
-from trackformer.verbs.settings_file import changes_in
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from trackformer.evaluation.comparison import Comparison, Row
+    from trackformer.evaluation.trials.comparison import Comparison, Row
 
 SUMMARY: Final = "Compare with SORT, ByteTrack, OC-SORT and BoT-SORT on the same detections."
 
@@ -44,8 +44,8 @@ def run(options: argparse.Namespace) -> int:
 
     from trackformer.config import settings_from
     from trackformer.data.read import read_annotations
-    from trackformer.evaluation.comparison import compare, write_comparison
-    from trackformer.evaluation.result_files import read_results
+    from trackformer.evaluation.reports.result_files import read_results
+    from trackformer.evaluation.trials.comparison import compare, write_comparison
     from trackformer.tracking.settings import TrackerSettings
 
     data = read_annotations(options.data)
@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
 def _table(comparison: Comparison) -> Table:
     from rich.table import Table
 
-    from trackformer.evaluation.report import scores_by_published_name
+    from trackformer.evaluation.reports.files import scores_by_published_name
 
     scores = ("HOTA", "DetA", "AssA", "MOTA", "IDF1", "IDSW", "FP", "FN")
     table = Table("tracker", "detections", "parameters", *scores, "AssA, 95 %", "ms a frame")

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from trackformer.verbs.model import WEIGHTS_HELP
-from trackformer.verbs.settings_file import changes_in
+from trackformer.verbs.flags.model import WEIGHTS_HELP
+from trackformer.verbs.flags.settings_file import changes_in
 
 SUMMARY: Final = "Write any weights that load as one .safetensors file."
 CHECK_FAILED: Final = 1

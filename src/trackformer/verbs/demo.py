@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Final
 
-from trackformer.verbs.model import add_model_arguments, load
-from trackformer.verbs.video import report
+from trackformer.verbs.flags.model import add_model_arguments, load
+from trackformer.verbs.flags.video import report
 
 SUMMARY: Final = "Track the bundled clip with a bundled model."
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from trackformer.settings_flags import add_settings_flags, given_settings
-from trackformer.verbs.model import load
-from trackformer.verbs.video import SOURCE_HELP, add_video_arguments, process_video
+from trackformer.verbs.flags.model import load
+from trackformer.verbs.flags.video import SOURCE_HELP, add_video_arguments, process_video
 
 if TYPE_CHECKING:
     from trackformer.models.frame_model import FrameModel
-    from trackformer.tracking.run import VideoRun
     from trackformer.tracking.settings import DetectSettings
+    from trackformer.tracking.videos.run import VideoRun
     from trackformer.video.frames import FrameSource
 
 SUMMARY: Final = "Detect the objects of a video, without identities."
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
         return _detect_in_coco(options, settings)
 
     def work(model: FrameModel, source: FrameSource) -> VideoRun:
-        from trackformer.tracking.run import detect_video
+        from trackformer.tracking.videos.run import detect_video
 
         return detect_video(
             model,
@@ -63,9 +63,9 @@ def run(options: argparse.Namespace) -> int:
 def _detect_in_coco(options: argparse.Namespace, settings: DetectSettings) -> int:
     """The images of a COCO file in, one result file out."""
     from trackformer.config import settings_from
-    from trackformer.data.coco_results import read_coco_images, write_coco_results
+    from trackformer.data.formats.coco.results import read_coco_images, write_coco_results
     from trackformer.errors import DataError
-    from trackformer.evaluation.detector_scores import EVERYTHING, detect_images
+    from trackformer.evaluation.trials.detector_scores import EVERYTHING, detect_images
     from trackformer.tracking.settings import DetectSettings
 
     path = options.output / "detections.json"

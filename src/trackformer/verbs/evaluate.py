@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from trackformer.verbs.model import MODEL_HELP, add_running_arguments, load
+from trackformer.verbs.flags.model import MODEL_HELP, add_running_arguments, load
+from trackformer.verbs.flags.settings_file import changes_in
 from trackformer.verbs.printing import print_whole
-from trackformer.verbs.settings_file import changes_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from trackformer.data.annotations import AnnotatedData
     from trackformer.data.results import ResultFrame
-    from trackformer.evaluation.tracking_report import TrackingReport
+    from trackformer.evaluation.reports.tracking import TrackingReport
     from trackformer.models.frame_model import FrameModel
-    from trackformer.tracking.public_detections import PublicDetections
+    from trackformer.tracking.lifecycle.public_detections import PublicDetections
     from trackformer.tracking.settings import TrackerSettings
 
 SUMMARY: Final = "Score tracks or detections against ground truth."
@@ -108,7 +108,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Result files or a model in, a table of scores out."""
-    from trackformer.data.coco_results import holds_still_images
+    from trackformer.data.formats.coco.results import holds_still_images
     from trackformer.errors import ConfigError
 
     _refuse(options, ("output", "settings", "public_detections"), "only with --model")
@@ -139,8 +139,8 @@ def _refuse(
 
 
 def _evaluate_detections(options: argparse.Namespace) -> None:
-    from trackformer.evaluation.coco_scores import evaluate_coco_file, evaluate_detections
-    from trackformer.evaluation.detection_report import (
+    from trackformer.evaluation.metrics.coco import evaluate_coco_file, evaluate_detections
+    from trackformer.evaluation.reports.detection import (
         detection_headline,
         detection_table,
         write_detection_json,
@@ -157,8 +157,8 @@ def _evaluate_detections(options: argparse.Namespace) -> None:
 
 
 def _detections_of_model(options: argparse.Namespace) -> list[dict[str, Any]]:
-    from trackformer.data.coco_results import read_coco_images, write_coco_results
-    from trackformer.evaluation.detector_scores import detect_images
+    from trackformer.data.formats.coco.results import read_coco_images, write_coco_results
+    from trackformer.evaluation.trials.detector_scores import detect_images
 
     results = detect_images(load(options), read_coco_images(options.ground_truth))
     if options.output is not None:
@@ -167,7 +167,7 @@ def _detections_of_model(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def _evaluate_tracks(options: argparse.Namespace) -> None:
-    from trackformer.data.mots import is_mots
+    from trackformer.data.formats.mot.mots import is_mots
 
     if is_mots(options.ground_truth):
         model = None if options.model is None else load(options)
@@ -180,10 +180,10 @@ def _evaluate_tracks(options: argparse.Namespace) -> None:
 def _evaluate_boxes(options: argparse.Namespace) -> None:
     from rich.table import Table
 
-    from trackformer.evaluation.result_files import read_scored
-    from trackformer.evaluation.strip_frames import check_frames
-    from trackformer.evaluation.tracking_report import report_tracking
-    from trackformer.evaluation.tracking_report_output import report_lines
+    from trackformer.evaluation.failures.frames import check_frames
+    from trackformer.evaluation.reports.result_files import read_scored
+    from trackformer.evaluation.reports.tracking import report_tracking
+    from trackformer.evaluation.reports.tracking_output import report_lines
 
     if options.model is None:
         data, results = read_scored(options.ground_truth, options.results)
@@ -202,11 +202,11 @@ def _evaluate_boxes(options: argparse.Namespace) -> None:
 
 
 def _write_files(options: argparse.Namespace, report: TrackingReport) -> None:
-    from trackformer.evaluation.failure_output import PAGE, failure_table, write_failure_report
-    from trackformer.evaluation.plots import write_plots
-    from trackformer.evaluation.report import write_scores
-    from trackformer.evaluation.switches import write_switches
-    from trackformer.evaluation.tracking_report_output import report_content
+    from trackformer.evaluation.failures.output import PAGE, failure_table, write_failure_report
+    from trackformer.evaluation.failures.switches import write_switches
+    from trackformer.evaluation.reports.files import write_scores
+    from trackformer.evaluation.reports.plots import write_plots
+    from trackformer.evaluation.reports.tracking_output import report_content
 
     if options.json is not None:
         write_scores(report_content(report), options.json)
@@ -223,10 +223,10 @@ def _write_files(options: argparse.Namespace, report: TrackingReport) -> None:
 
 
 def _evaluate_masks(options: argparse.Namespace, model: FrameModel | None) -> None:
-    from trackformer.data.mots import mots_frame_of, write_mots_results
-    from trackformer.evaluation.model_scores import track_sequences
-    from trackformer.evaluation.mots import evaluate_masks
-    from trackformer.evaluation.report import evaluate_folders, score_table, write_json
+    from trackformer.data.formats.mot.mots import mots_frame_of, write_mots_results
+    from trackformer.evaluation.metrics.mots import evaluate_masks
+    from trackformer.evaluation.reports.files import evaluate_folders, score_table, write_json
+    from trackformer.evaluation.trials.model_scores import track_sequences
 
     _refuse(options, ("frames", "switches", "plots", "failures"), "not for masks", always=True)
     if model is None:
@@ -247,10 +247,10 @@ def _tracks_of_model(
     options: argparse.Namespace,
 ) -> tuple[AnnotatedData, Mapping[str, Sequence[ResultFrame]]]:
     """Track every sequence of the ground truth."""
-    from trackformer.data.mot import write_mot_results
+    from trackformer.data.formats.mot.reading import write_mot_results
     from trackformer.data.results import result_of
-    from trackformer.evaluation.classes import relabelled
-    from trackformer.evaluation.model_scores import track_sequences
+    from trackformer.evaluation.reports.classes import relabelled
+    from trackformer.evaluation.trials.model_scores import track_sequences
 
     model = load(options)
     data, settings, public = _asked_of(model, options)
@@ -268,7 +268,7 @@ def _asked_of(
     """What the model is to track, with which thresholds and public detections."""
     from trackformer.config import settings_from
     from trackformer.data.read import read_annotations
-    from trackformer.evaluation.public_protocol import public_detections_of
+    from trackformer.evaluation.trials.public_protocol import public_detections_of
     from trackformer.tracking.settings import TrackerSettings
 
     data = read_annotations(options.ground_truth)

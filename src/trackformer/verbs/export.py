@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Final
 
-from trackformer.verbs.model import WEIGHTS_HELP
+from trackformer.verbs.flags.model import WEIGHTS_HELP
 
 SUMMARY: Final = "Write a model as an ONNX file, and check that it answers alike."
 

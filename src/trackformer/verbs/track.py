@@ -8,15 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from trackformer.settings_flags import add_settings_flags, given_settings
-from trackformer.verbs.model import load
-from trackformer.verbs.settings_file import changes_in
-from trackformer.verbs.video import SOURCE_HELP, add_video_arguments, process_video, report_all
+from trackformer.verbs.flags.model import load
+from trackformer.verbs.flags.settings_file import changes_in
+from trackformer.verbs.flags.video import (
+    SOURCE_HELP,
+    add_video_arguments,
+    process_video,
+    report_all,
+)
 
 if TYPE_CHECKING:
     from trackformer.models.frame_model import FrameModel
-    from trackformer.tracking.proposals import ProposalSource
-    from trackformer.tracking.public_detections import PublicDetections
-    from trackformer.tracking.run import VideoRun
+    from trackformer.tracking.lifecycle.public_detections import PublicDetections
+    from trackformer.tracking.proposals.places import ProposalSource
+    from trackformer.tracking.videos.run import VideoRun
     from trackformer.video.frames import FrameSource
 
 SUMMARY: Final = "Track the objects of a video, or of several at once."
@@ -83,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
     (proposals,) = _proposals(options)
 
     def work(model: FrameModel, source: FrameSource) -> VideoRun:
-        from trackformer.tracking.run import track_video
+        from trackformer.tracking.videos.run import track_video
 
         return track_video(
             model,
@@ -104,7 +109,7 @@ def _run_streams(options: argparse.Namespace, changes: dict[str, Any]) -> int:
     from trackformer.config import settings_from
     from trackformer.errors import ConfigError
     from trackformer.tracking.settings import TrackerSettings
-    from trackformer.tracking.streams import track_streams
+    from trackformer.tracking.videos.streams import track_streams
 
     if options.public_detections is not None:
         raise ConfigError(
@@ -139,7 +144,7 @@ def _public_detections(options: argparse.Namespace) -> PublicDetections | None:
     """The given detection file, read before anything slower starts."""
     if options.public_detections is None:
         return None
-    from trackformer.tracking.public_detections import read_public_detections
+    from trackformer.tracking.lifecycle.public_detections import read_public_detections
 
     return read_public_detections(options.public_detections)
 
@@ -153,8 +158,8 @@ def _proposals(options: argparse.Namespace) -> Sequence[ProposalSource | None]:
         if options.proposal_score is not None:
             raise ConfigError("--proposal-score: only with --proposals")
         return [None] * len(sources)
-    from trackformer.tracking.onnx_proposals import OnnxProposals
-    from trackformer.tracking.proposals import read_proposals
+    from trackformer.tracking.proposals.onnx_detector import OnnxProposals
+    from trackformer.tracking.proposals.places import read_proposals
 
     score = PROPOSAL_SCORE if options.proposal_score is None else options.proposal_score
     if given == OWN_FILES:

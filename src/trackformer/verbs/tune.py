@@ -6,15 +6,15 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from trackformer.verbs.model import WEIGHTS_HELP, add_model_arguments, load_network
+from trackformer.verbs.flags.model import WEIGHTS_HELP, add_model_arguments, load_network
 from trackformer.verbs.printing import print_whole
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from trackformer.data.annotations import AnnotatedData
-    from trackformer.evaluation.encoded import EncodedVideo
-    from trackformer.evaluation.tuning import Tuning
+    from trackformer.evaluation.trials.encoded import EncodedVideo
+    from trackformer.evaluation.trials.tuning import Tuning
     from trackformer.models.trackformer import TrackFormer
 
 SUMMARY: Final = "Search tracker settings on annotated videos."
@@ -53,8 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Encode every frame once, search, and write the best settings."""
     from trackformer.data.read import read_annotations
-    from trackformer.evaluation.search_space import SEARCHED, check_names
-    from trackformer.evaluation.settings_file import check_destination, write_settings
+    from trackformer.evaluation.trials.search_space import SEARCHED, check_names
+    from trackformer.evaluation.trials.settings_file import check_destination, write_settings
 
     names = tuple(options.search or SEARCHED)
     check_names(names)
@@ -75,8 +75,8 @@ def run(options: argparse.Namespace) -> int:
 def _search(
     model: TrackFormer, data: AnnotatedData, names: tuple[str, ...], options: argparse.Namespace
 ) -> Tuning:
-    from trackformer.evaluation.tuning import Trial, num_evaluations, tune
-    from trackformer.tracking.progress import progress_bar
+    from trackformer.evaluation.trials.tuning import Trial, num_evaluations, tune
+    from trackformer.tracking.videos.progress import progress_bar
 
     with progress_bar() as progress:
         videos = _encode(model, data, progress)
@@ -99,7 +99,7 @@ def _search(
 
 
 def _encode(model: TrackFormer, data: AnnotatedData, progress: Progress) -> list[EncodedVideo]:
-    from trackformer.evaluation.encoded import encode_video
+    from trackformer.evaluation.trials.encoded import encode_video
     from trackformer.tracking.tracker import settings_for
 
     distance = settings_for(model).previous_frame_distance
@@ -114,7 +114,7 @@ def _encode(model: TrackFormer, data: AnnotatedData, progress: Progress) -> list
 def _print(tuning: Tuning) -> None:
     from rich.table import Table
 
-    from trackformer.evaluation.report import scores_by_published_name
+    from trackformer.evaluation.reports.files import scores_by_published_name
 
     names = ("HOTA", "DetA", "AssA", "MOTA", "IDF1", "IDSW")
     scores = Table("settings", *names, title="on the videos tuned on")
@@ -133,9 +133,9 @@ def _print(tuning: Tuning) -> None:
 
 def _print_held_out(model: TrackFormer, data: AnnotatedData, tuning: Tuning) -> str:
     """Score the best and the stored settings on videos that were not searched on."""
-    from trackformer.evaluation.model_scores import evaluate_model
-    from trackformer.evaluation.report import scores_by_published_name
-    from trackformer.evaluation.tuning import changed_settings
+    from trackformer.evaluation.reports.files import scores_by_published_name
+    from trackformer.evaluation.trials.model_scores import evaluate_model
+    from trackformer.evaluation.trials.tuning import changed_settings
     from trackformer.tracking.tracker import settings_for
 
     stored = settings_for(model)

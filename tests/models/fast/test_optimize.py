@@ -16,9 +16,9 @@ from trackformer.models.fast.linear import WORTHWHILE, PackedLinear
 from trackformer.models.fast.optimize import optimize_for_inference
 from trackformer.models.fast.remembered import RememberedEncoding
 from trackformer.models.fast.residual_blocks import FusedResidualBlock
-from trackformer.models.position_encoding import SinePositionEncoding
+from trackformer.models.parts.position_encoding import SinePositionEncoding
+from trackformer.models.parts.sublayers import FeedForward
 from trackformer.models.settings import DeformableDetrSettings, DetrSettings, ModelSettings
-from trackformer.models.sublayers import FeedForward
 from trackformer.types import Images, TrackQueries
 
 CLOSE = {"atol": 1e-5, "rtol": 1e-5}
@@ -206,7 +206,7 @@ def test_a_feed_forward_network_in_parts_is_the_same(num_tokens):
 
 @torch.inference_mode()
 def test_a_residual_block_is_the_same():
-    from trackformer.models.torchvision_import import ensure_torchvision
+    from trackformer.models.parts.torchvision_import import ensure_torchvision
 
     ensure_torchvision()
     from torchvision.models.resnet import Bottleneck

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from trackformer.models.fast.linear import PackedLinear
-from trackformer.models.sublayers import FeedForward
+from trackformer.models.parts.sublayers import FeedForward
 
 ROWS: Final = 2048
 """Tokens at a time: an encoder's hidden layer would be the largest tensor of the model."""

@@ -20,7 +20,7 @@ from trackformer.models.fast.replacing import replace_modules
 from trackformer.models.fast.replayed import ReplayedDetector
 from trackformer.models.fast.residual_blocks import fused_residual_block
 from trackformer.models.frame_model import FrameModel
-from trackformer.models.frozen_batch_norm import fold_batch_norms, freeze_batch_norms
+from trackformer.models.parts.frozen_batch_norm import fold_batch_norms, freeze_batch_norms
 from trackformer.models.settings import HuggingFaceSettings
 from trackformer.models.trackformer import TrackFormer
 

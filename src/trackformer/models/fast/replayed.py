@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from trackformer.models.detector import Detector, Segmenter
 from trackformer.models.fast.recordings import Recorder, Recordings
-from trackformer.models.slots import HARMLESS, NOTHING, PADDED, in_slots, lengthened
+from trackformer.models.parts.slots import HARMLESS, NOTHING, PADDED, in_slots, lengthened
 from trackformer.types import (
     DecoderOutput,
     DecoderQueries,

@@ -1,0 +1,1 @@
+"""Weights that the papers' authors published, as our models."""

@@ -1,0 +1,1 @@
+"""Short clips for training: which frames, which crops, how they are varied."""

@@ -1,0 +1,1 @@
+"""The annotation formats: one file or room each, and what they share."""

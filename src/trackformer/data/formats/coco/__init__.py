@@ -1,0 +1,1 @@
+"""COCO's json files, annotations and results."""

@@ -1,0 +1,175 @@
+"""How KITTI tracking folders are read and written: `label_02/NAME.txt` and `image_02/NAME/`.
+
+A line is `frame id type truncated occluded alpha left top right bottom` and seven numbers in three
+dimensions, which are not read; frames and pixels count from 0.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
+from trackformer.data.formats.assembly import NO_ID, Entry, Kind, assemble_frames
+from trackformer.data.formats.class_lists import ordered_classes
+from trackformer.data.formats.image_folders import list_frames, size_of_first
+from trackformer.data.formats.malformed import MalformedError, Report, refuse
+from trackformer.data.formats.text_files import read_text
+from trackformer.data.formats.writing import image_suffix, number, plain_name
+from trackformer.errors import DataError
+
+LABELS, IMAGES, SEQUENCES = "label_02", "image_02", "evaluate_tracking.seqmap"
+IGNORED = "DontCare"
+KITTI_CLASSES = ("Car", "Van", "Truck", "Pedestrian", "Person", "Cyclist", "Tram", "Misc")
+FRAME_RATE = 10.0
+MIN_COLUMNS, MAX_COLUMNS = 10, 18
+VISIBILITY_OF_OCCLUSION = {0: 1.0, 1: 0.6, 2: 0.2, 3: 1.0}
+"""Fully visible, partly occluded, largely occluded, unknown; KITTI names no shares."""
+LEAST_OF_STEP = (0.8, 0.4)
+"""Written as fully visible from the first share on, as partly occluded from the second."""
+UNKNOWN_ALPHA = "-10"
+UNKNOWN_3D = "-1 -1 -1 -1000 -1000 -1000 -10"
+"""KITTI's values of size, place and rotation where they are not annotated."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One line; the class still by name."""
+
+    entry: Entry
+    class_name: str
+
+
+def label_folder(path: Path) -> Path | None:
+    """The folder of label files that a path means: itself, or `label_02` in it (or in training)."""
+    if path.is_file():
+        return path.parent if path.parent.name == LABELS else None
+    choices = (path, path / LABELS, path / "training" / LABELS)
+    return next((folder for folder in choices if folder.name == LABELS and folder.is_dir()), None)
+
+
+def read_kitti(path: Path, report: Report = refuse) -> AnnotatedData:
+    """Read a folder with `label_02`, or a single file of it.
+
+    The classes are those that occur, in KITTI's order.
+
+    Raises:
+        DataError: There are no label files.
+    """
+    folder = label_folder(path)
+    files = [path] if path.is_file() else sorted(folder.glob("*.txt")) if folder else []
+    if folder is None or not files:
+        raise DataError(f"{path}: expected {LABELS} with a text file for each sequence")
+    lines = {file: list(_read_lines(file, report)) for file in files}
+    class_names = ordered_classes(
+        (line.class_name for found in lines.values() for line in found), KITTI_CLASSES, IGNORED
+    )
+    lengths = _stated_lengths(folder.parent / SEQUENCES)
+    return AnnotatedData(
+        tuple(
+            _read_sequence(file, found, class_names, lengths.get(file.stem, 0), report)
+            for file, found in lines.items()
+        ),
+        class_names,
+    )
+
+
+def write_kitti(data: AnnotatedData, folder: Path) -> None:
+    """Write `label_02`, and the list of sequences with their lengths for KITTI's evaluation."""
+    (folder / LABELS).mkdir(parents=True)
+    lengths = []
+    for sequence in data.sequences:
+        name = plain_name(sequence)
+        text = "".join(line for frame in sequence.frames for line in _lines(frame, data))
+        (folder / LABELS / f"{name}.txt").write_text(text, encoding="utf-8")
+        lengths.append(f"{name} empty 000000 {len(sequence.frames):06d}\n")
+    (folder / SEQUENCES).write_text("".join(lengths), encoding="utf-8")
+
+
+def kitti_image_place(sequence: AnnotatedSequence, frame: AnnotatedFrame) -> str:
+    """`image_02/NAME/000012.png`."""
+    return f"{IMAGES}/{plain_name(sequence)}/{frame.frame_index:06d}{image_suffix(frame)}"
+
+
+def _lines(frame: AnnotatedFrame, data: AnnotatedData) -> Iterator[str]:
+    for row, box in enumerate(frame.boxes_xyxy):
+        # Fields are separated by spaces.
+        kind = re.sub(r"\s+", "_", data.class_names[frame.labels[row]])
+        visibility = frame.visibility[row]
+        occluded = sum(visibility < least for least in LEAST_OF_STEP)
+        yield (
+            f"{frame.frame_index} {frame.track_ids[row]} {kind} 0 {occluded} {UNKNOWN_ALPHA} "
+            f"{' '.join(map(number, box))} {UNKNOWN_3D}\n"
+        )
+    for box in frame.ignore_boxes_xyxy:
+        yield (
+            f"{frame.frame_index} -1 {IGNORED} -1 -1 {UNKNOWN_ALPHA} "
+            f"{' '.join(map(number, box))} {UNKNOWN_3D}\n"
+        )
+
+
+def _read_lines(path: Path, report: Report) -> Iterator[_Line]:
+    text = read_text(path, "a text file of fields separated by spaces")
+    for line_number, line in enumerate(text.splitlines(), start=1):
+        fields = line.split()
+        where = f"{path}:{line_number}"
+        if not fields:
+            continue
+        if not MIN_COLUMNS <= len(fields) <= MAX_COLUMNS:
+            what = (
+                f"expected {MIN_COLUMNS} to {MAX_COLUMNS} fields (frame id type truncated occluded "
+                f"alpha left top right bottom ...), got {len(fields)}"
+            )
+            report(MalformedError("malformed", where, what))
+            continue
+        try:
+            yield _parse_fields(fields, where)
+        except ValueError:
+            report(MalformedError("malformed", where, f"expected numbers, got {line.strip()!r}"))
+
+
+def _parse_fields(fields: Sequence[str], where: str) -> _Line:
+    left, top, right, bottom = (float(field) for field in fields[6:10])
+    is_ignored = fields[2] == IGNORED
+    entry = Entry(
+        where=where,
+        frame_index=int(fields[0]),
+        box_xyxy=(left, top, right, bottom),
+        kind=Kind.IGNORED if is_ignored else Kind.OBJECT,
+        track_id=NO_ID if is_ignored else int(fields[1]),
+        visibility=VISIBILITY_OF_OCCLUSION.get(int(float(fields[4])), 1.0),
+    )
+    return _Line(entry, fields[2])
+
+
+def _read_sequence(
+    path: Path, lines: Sequence[_Line], class_names: Sequence[str], length: int, report: Report
+) -> AnnotatedSequence:
+    entries = [
+        line.entry
+        if line.entry.kind is Kind.IGNORED
+        else replace(line.entry, label=class_names.index(line.class_name))
+        for line in lines
+    ]
+    paths = list_frames(path.parent.parent / IMAGES / path.stem, report)
+    last = max((entry.frame_index + 1 for entry in entries), default=0)
+    num_frames = len(paths) or length or last
+    return AnnotatedSequence(
+        name=path.stem,
+        frames=assemble_frames(entries, paths or (None,) * num_frames, report),
+        image_size=size_of_first(paths),
+        frame_rate=FRAME_RATE,
+        is_video=True,
+        forgives_ignored=True,
+        annotation_path=path,
+    )
+
+
+def _stated_lengths(path: Path) -> dict[str, int]:
+    """Frames of each sequence; empty where there is no such list."""
+    if not path.is_file():
+        return {}
+    rows = [line.split() for line in read_text(path, "a text file").splitlines()]
+    return {row[0]: int(row[3]) for row in rows if len(row) == 4 and row[3].isdecimal()}

@@ -1,0 +1,1 @@
+"""MOTChallenge's folders and files, boxes (MOT) and masks (MOTS)."""

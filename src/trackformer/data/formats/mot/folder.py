@@ -1,0 +1,86 @@
+"""What a MOTChallenge sequence folder says beside its annotations: images, size, frame rate."""
+
+from __future__ import annotations
+
+import configparser
+from dataclasses import dataclass
+from pathlib import Path
+
+from trackformer.data.formats.image_folders import list_frames, size_of_first
+from trackformer.data.formats.malformed import MalformedError, Report
+from trackformer.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceFolder:
+    """The images and `seqinfo.ini` of one sequence, each of which may be missing."""
+
+    name: str
+    image_paths: tuple[Path | None, ...]
+    """In the order of the frames; empty where there are no images, None for one left out."""
+    num_frames: int
+    """0 where neither images nor `seqinfo.ini` tell."""
+    image_size: tuple[int, int] | None
+    """(height, width)."""
+    frame_rate: float | None
+
+
+def is_sequence_folder(path: Path) -> bool:
+    """Whether a folder holds `gt` or `img1`."""
+    return (path / "gt").is_dir() or (path / "img1").is_dir()
+
+
+def read_sequence_folder(path: Path, report: Report) -> SequenceFolder:
+    """Look at the images and `seqinfo.ini` of a sequence.
+
+    Reported: an image missing between others, or images not as many as `seqinfo.ini` says.
+
+    Raises:
+        DataError: `seqinfo.ini` is malformed.
+    """
+    info = _read_seqinfo(path / "seqinfo.ini")
+    image_paths = list_frames(path / info.get("imdir", "img1"), report)
+    stated_length = _positive(info, "seqLength", path)
+    if image_paths and stated_length and len(image_paths) != stated_length:
+        what = f"expected {stated_length:g} images as seqinfo.ini says, got {len(image_paths)}"
+        report(MalformedError("missing-image", str(path), what))
+    height, width = _positive(info, "imHeight", path), _positive(info, "imWidth", path)
+    if height and width:
+        image_size: tuple[int, int] | None = (int(height), int(width))
+    else:
+        image_size = size_of_first(image_paths)
+    return SequenceFolder(
+        name=path.resolve().name,
+        image_paths=image_paths,
+        num_frames=max(len(image_paths), int(stated_length or 0)),
+        image_size=image_size,
+        frame_rate=_positive(info, "frameRate", path),
+    )
+
+
+def _read_seqinfo(path: Path) -> dict[str, str]:
+    """The `[Sequence]` part with lower-case keys; empty where there is no file."""
+    if not path.is_file():
+        return {}
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read_string(path.read_text(encoding="utf-8-sig"))
+        return dict(parser["Sequence"])
+    except (configparser.Error, KeyError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path}: expected an ini file with a [Sequence] part: {reason}") from error
+
+
+def _positive(info: dict[str, str], key: str, path: Path) -> float | None:
+    text = info.get(key.lower())
+    if text is None:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise DataError(
+            f"{path / 'seqinfo.ini'}: expected a positive number for {key}, got {text!r}"
+        )
+    return number

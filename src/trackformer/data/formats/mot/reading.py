@@ -1,0 +1,260 @@
+"""How MOTChallenge folders and files are read and written.
+
+The format counts frames and pixels from 1; that ends here: everything returned counts from 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from trackformer.data.annotations import (
+    AnnotatedData,
+    AnnotatedFrame,
+    AnnotatedSequence,
+    frame_without_objects,
+)
+from trackformer.data.formats.malformed import Report, refuse
+from trackformer.data.formats.mot.classes import (
+    CLASS_NAMES as CLASS_NAMES,
+)
+from trackformer.data.formats.mot.classes import (
+    checked_rows,
+    read_class_names,
+    row_kinds,
+    visibility_of,
+)
+from trackformer.data.formats.mot.folder import is_sequence_folder, read_sequence_folder
+from trackformer.data.formats.mot.rows import (
+    CLASS,
+    CONSIDER,
+    FRAME,
+    HEIGHT,
+    LEFT,
+    TRACK_ID,
+    WIDTH,
+    MotRows,
+    read_mot_rows,
+)
+from trackformer.data.results import ResultFrame
+from trackformer.errors import DataError
+
+
+def read_mot(path: Path, report: Report = refuse) -> AnnotatedData:
+    """Read a sequence folder, a split folder of them, or a single ground-truth file.
+
+    A sub-folder is a sequence where it holds `gt` or `img1`. Classes are those of `gt/labels.txt`
+    where there is one (CVAT writes it), else MOTChallenge's, of which pedestrians are objects.
+    """
+    if path.is_file():
+        class_names = read_class_names(path) or CLASS_NAMES
+        return AnnotatedData((read_mot_ground_truth(path, report=report),), class_names)
+    if not path.is_dir():
+        raise DataError(f"{path}: no such file or folder")
+    folders = [path]
+    if not is_sequence_folder(path):
+        folders = sorted(folder for folder in path.iterdir() if is_sequence_folder(folder))
+    if not folders:
+        raise DataError(
+            f"{path}: expected a sequence (a folder with gt or img1) or a folder of sequences"
+        )
+    class_names = _shared_class_names(folders)
+    return AnnotatedData(
+        tuple(read_mot_sequence(folder, report) for folder in folders), class_names
+    )
+
+
+def read_mot_sequence(path: Path, report: Report = refuse) -> AnnotatedSequence:
+    """Read one sequence folder: `gt/gt.txt`, with `img1` or `seqinfo.ini` or both where present.
+
+    Raises:
+        DataError: The annotations are missing, malformed or beyond the last frame, or the folder
+            contradicts itself.
+    """
+    folder = read_sequence_folder(path, report)
+    ground_truth = path / "gt" / "gt.txt"
+    rows = read_mot_rows(ground_truth, report)
+    num_frames = folder.num_frames or _last_frame(rows)
+    missing = (None,) * (num_frames - len(folder.image_paths))
+    return AnnotatedSequence(
+        name=folder.name,
+        frames=_annotated_frames(rows, folder.name, folder.image_paths + missing, report),
+        image_size=folder.image_size,
+        frame_rate=folder.frame_rate,
+        is_video=True,
+        forgives_ignored=bool(read_class_names(ground_truth)),
+        annotation_path=ground_truth,
+    )
+
+
+def read_mot_ground_truth(
+    path: Path, num_frames: int = 0, report: Report = refuse
+) -> AnnotatedSequence:
+    """Read a ground-truth file without its images.
+
+    Args:
+        path: The file. `NAME/gt/gt.txt` is called NAME, any other file by its own name.
+        num_frames: Least number of frames of the video: the file tells only the last annotated.
+        report: Takes what is malformed.
+    """
+    rows = read_mot_rows(path, report)
+    in_sequence_folder = path.name == "gt.txt" and path.resolve().parent.name == "gt"
+    name = path.resolve().parents[1].name if in_sequence_folder else path.stem
+    no_images = (None,) * max(num_frames, _last_frame(rows))
+    return AnnotatedSequence(
+        name=name,
+        frames=_annotated_frames(rows, name, no_images, report),
+        image_size=None,
+        frame_rate=None,
+        is_video=True,
+        forgives_ignored=bool(read_class_names(path)),
+        annotation_path=path,
+    )
+
+
+def read_mot_results(path: Path) -> tuple[ResultFrame, ...]:
+    """Read a result or detection file: the frames that have a line, in order.
+
+    Ids may be -1 (detections). A missing score counts as 1. The eighth column names the class,
+    counted from 1, where all lines have one.
+    """
+    rows = read_mot_rows(path)
+    boxes_xyxy, scores = _boxes_from_zero(rows), rows.column(CONSIDER, absent=1.0)
+    track_ids, classes = rows.values[:, TRACK_ID].astype(np.int64), rows.column(CLASS, absent=-1.0)
+    is_named = bool(((classes >= 1) & (classes == np.floor(classes))).all())
+    labels = classes.astype(np.int64) - 1 if is_named else None
+    return tuple(
+        ResultFrame(
+            frame_index,
+            track_ids[chosen],
+            boxes_xyxy[chosen],
+            scores[chosen],
+            None if labels is None else labels[chosen],
+        )
+        for frame_index, chosen in _rows_by_frame(rows)
+    )
+
+
+def write_mot_results(path: Path, frames: Iterable[ResultFrame]) -> None:
+    """Write a whole result file; the inverse of `read_mot_results`."""
+    with MotResultsWriter(path) as writer:
+        for frame in frames:
+            writer.append(frame)
+
+
+class MotResultsWriter:
+    """A result file that grows frame by frame; what is written survives a killed process.
+
+    Lines are `frame,id,left,top,width,height,score,class,-1,-1`, all counted from 1; the class is
+    -1 where the results name none.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        # Unbuffered: one system call a frame, so a killed process leaves whole frames only.
+        self._file = path.open("wb", buffering=0)
+        self._last_frame_index = -1
+
+    def append(self, frame: ResultFrame) -> None:
+        """Write the lines of a frame later than all before; without objects, none."""
+        if frame.frame_index <= self._last_frame_index:
+            raise ValueError(
+                f"expected a frame after {self._last_frame_index}, got {frame.frame_index}"
+            )
+        if not (np.isfinite(frame.boxes_xyxy).all() and np.isfinite(frame.scores).all()):
+            raise DataError(f"{self._path}: expected finite boxes in frame {frame.frame_index}")
+        self._last_frame_index = frame.frame_index
+        named = frame.labels is not None and (frame.labels >= 0).all()
+        classes = (
+            frame.labels + 1 if frame.labels is not None and named else [-1] * len(frame.scores)
+        )
+        lines = [
+            f"{frame.frame_index + 1},{track_id},{left + 1:.3f},{top + 1:.3f},"
+            f"{right - left:.3f},{bottom - top:.3f},{score:.4f},{class_number},-1,-1\n"
+            for track_id, (left, top, right, bottom), score, class_number in zip(
+                frame.track_ids, frame.boxes_xyxy, frame.scores, classes, strict=True
+            )
+        ]
+        self._file.write("".join(lines).encode())
+
+    def close(self) -> None:
+        """Close the file; nothing can be appended afterwards."""
+        self._file.close()
+
+    def __enter__(self) -> MotResultsWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _shared_class_names(folders: Sequence[Path]) -> tuple[str, ...]:
+    """The classes of all sequences of a folder.
+
+    Raises:
+        DataError: They differ, so that a number would mean a class here and another there.
+    """
+    names = {folder: read_class_names(folder / "gt" / "gt.txt") for folder in folders}
+    first = names[folders[0]]
+    for folder, others in names.items():
+        if others != first:
+            raise DataError(
+                f"{folder}/gt/labels.txt: expected the classes of {folders[0]}, got "
+                f"{', '.join(others) or 'no such file'}"
+            )
+    return first or CLASS_NAMES
+
+
+def _annotated_frames(
+    rows: MotRows, name: str, image_paths: Sequence[Path | None], report: Report
+) -> tuple[AnnotatedFrame, ...]:
+    """One record per frame of the video, also where nothing is annotated."""
+    class_names = read_class_names(rows.path)
+    rows = checked_rows(rows, len(image_paths), class_names, report)
+    boxes_xyxy, track_ids = _boxes_from_zero(rows), rows.values[:, TRACK_ID].astype(np.int64)
+    kinds, visibility = row_kinds(rows, name, class_names), visibility_of(rows)
+    is_annotated = kinds.is_object | kinds.is_ignored
+    frames = [frame_without_objects(index, path) for index, path in enumerate(image_paths)]
+    for index, chosen in _rows_by_frame(rows):
+        objects, ignored = chosen[kinds.is_object[chosen]], chosen[kinds.is_ignored[chosen]]
+        frames[index] = AnnotatedFrame(
+            frame_index=index,
+            image_path=frames[index].image_path,
+            boxes_xyxy=boxes_xyxy[objects],
+            labels=kinds.labels[objects],
+            track_ids=track_ids[objects],
+            visibility=visibility[objects],
+            ignore_boxes_xyxy=boxes_xyxy[ignored],
+            ignore_is_distractor=kinds.is_distractor[ignored],
+            other_boxes_xyxy=boxes_xyxy[chosen[~is_annotated[chosen]]],
+        )
+    return tuple(frames)
+
+
+def _boxes_from_zero(rows: MotRows) -> Float[np.ndarray, "rows 4"]:
+    low = rows.values[:, LEFT:WIDTH] - 1
+    return np.concatenate([low, low + rows.values[:, WIDTH : HEIGHT + 1]], axis=1)
+
+
+def _rows_by_frame(rows: MotRows) -> Iterator[tuple[int, Int[np.ndarray, " chosen"]]]:
+    """0-based frame and its rows in the order of the file, for every frame that has some."""
+    frames = rows.values[:, FRAME].astype(np.int64)
+    order = np.argsort(frames, kind="stable")
+    starts = np.flatnonzero(np.diff(frames[order])) + 1
+    for chosen in np.split(order, starts):
+        if len(chosen):
+            yield int(frames[chosen[0]]) - 1, chosen
+
+
+def _last_frame(rows: MotRows) -> int:
+    return int(rows.values[:, FRAME].max(initial=0))

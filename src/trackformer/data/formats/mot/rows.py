@@ -1,0 +1,133 @@
+"""How the lines of a MOTChallenge text file become columns of numbers, or one clear error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from trackformer.data.formats.malformed import MalformedError, Mistake, Report, refuse
+from trackformer.data.formats.text_files import read_text
+
+FRAME, TRACK_ID, LEFT, TOP, WIDTH, HEIGHT, CONSIDER, CLASS, VISIBILITY = range(9)
+"""Columns of a ground-truth file; result files have the score in place of `CONSIDER`."""
+MIN_COLUMNS, MAX_COLUMNS = 6, 10
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MotRows:
+    """The lines of one file as they stand there: 1-based frames and pixels."""
+
+    path: Path
+    values: Float[np.ndarray, "rows columns"]
+    """6 to 10 columns, the same number in every line."""
+    line_numbers: Int[np.ndarray, " rows"]
+
+    def column(self, index: int, absent: float) -> Float[np.ndarray, " rows"]:
+        """One column, or `absent` in every row of a file that does not have it."""
+        if index < self.values.shape[1]:
+            return self.values[:, index]
+        return np.full(len(self.values), absent)
+
+    def error(self, row: int, message: str, mistake: Mistake = "malformed") -> MalformedError:
+        """An error that points at the line of a row."""
+        return MalformedError(mistake, f"{self.path}:{self.line_numbers[row]}", message)
+
+    def where(self, is_good: Bool[np.ndarray, " rows"]) -> MotRows:
+        """Only some of the rows."""
+        return MotRows(self.path, self.values[is_good], self.line_numbers[is_good])
+
+
+def read_mot_rows(path: Path, report: Report = refuse) -> MotRows:
+    """Read and check a ground-truth, detection or result file.
+
+    Checked for every kind: all lines have the same 6 to 10 columns of finite numbers, whole frames
+    from 1 on, whole ids, no negative sizes, and no id (but -1) twice in a frame. Other lines are
+    reported and left out.
+    """
+    text = read_text(path, "a text file of comma-separated numbers")
+    values = _parse_flawless(text)
+    if values is None:
+        rows = _parse_line_by_line(path, text, report)
+    else:
+        rows = MotRows(path, values, np.arange(1, len(values) + 1))
+    return _with_unique_ids(_with_good_values(rows, report), report)
+
+
+def _parse_flawless(text: str) -> Float[np.ndarray, "rows columns"] | None:
+    """The numbers of a file without blank or malformed lines, all at once; None for any other."""
+    lines = text.splitlines()
+    if not lines or "," not in lines[0] or not all(lines):
+        return None
+    try:
+        values = np.loadtxt(lines, delimiter=",", comments=None, ndmin=2)
+    except ValueError:
+        return None
+    is_whole = len(values) == len(lines) and MIN_COLUMNS <= values.shape[1] <= MAX_COLUMNS
+    return values if is_whole else None
+
+
+def _parse_line_by_line(path: Path, text: str, report: Report) -> MotRows:
+    """The numbers of the lines that hold some; other lines are reported."""
+    numbers: list[list[float]] = []
+    line_numbers: list[int] = []
+    for line_number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        row = _parse_line(line, len(numbers[0]) if numbers else None)
+        if isinstance(row, str):
+            report(MalformedError("malformed", f"{path}:{line_number}", row))
+            continue
+        numbers.append(row)
+        line_numbers.append(line_number)
+    values = np.array(numbers, dtype=np.float64) if numbers else np.zeros((0, MIN_COLUMNS))
+    return MotRows(path, values, np.array(line_numbers, dtype=np.int64))
+
+
+def _parse_line(line: str, num_columns: int | None) -> list[float] | str:
+    """The numbers of a line, or what is wrong with it."""
+    fields = line.strip().rstrip(",").split(",") if "," in line else line.split()
+    if not MIN_COLUMNS <= len(fields) <= MAX_COLUMNS:
+        return (
+            f"expected {MIN_COLUMNS} to {MAX_COLUMNS} columns "
+            f"(frame,id,left,top,width,height,...), got {len(fields)}"
+        )
+    if num_columns is not None and len(fields) != num_columns:
+        return f"expected {num_columns} columns as in the first line, got {len(fields)}"
+    try:
+        return [float(field) for field in fields]
+    except ValueError:
+        return f"expected numbers, got {line.strip()!r}"
+
+
+def _with_good_values(rows: MotRows, report: Report) -> MotRows:
+    values = rows.values
+    frames, ids, sizes = values[:, FRAME], values[:, TRACK_ID], values[:, WIDTH : HEIGHT + 1]
+    checks = (
+        (np.isfinite(values).all(1), "finite numbers"),
+        ((frames >= 1) & (frames == np.floor(frames)), "a whole frame number from 1 on"),
+        (ids == np.floor(ids), "a whole id"),
+        ((sizes >= 0).all(1), "a width and height of at least 0"),
+    )
+    is_good = np.ones(len(values), dtype=bool)
+    for passes, expected in checks:
+        for row in np.flatnonzero(is_good & ~passes):
+            got = ",".join(f"{value:g}" for value in values[row, : HEIGHT + 1])
+            report(rows.error(int(row), f"expected {expected}, got {got}"))
+        is_good &= passes
+    return rows.where(is_good)
+
+
+def _with_unique_ids(rows: MotRows, report: Report) -> MotRows:
+    has_id = np.flatnonzero(rows.values[:, TRACK_ID] >= 0)
+    keys = rows.values[has_id][:, [FRAME, TRACK_ID]]
+    _, first_rows = np.unique(keys, axis=0, return_index=True)
+    is_good = np.ones(len(rows.values), dtype=bool)
+    for row in has_id[np.setdiff1d(np.arange(len(keys)), first_rows)]:
+        frame, track_id = rows.values[row, [FRAME, TRACK_ID]].astype(int)
+        what = f"expected each id once in a frame, got id {track_id} again in frame {frame}"
+        report(rows.error(int(row), what, "shared-id"))
+        is_good[row] = False
+    return rows.where(is_good)

@@ -1,0 +1,243 @@
+"""How Scalabel's json files are read and written, BDD100K's among them: a list of frames.
+
+Frames with `videoName` and `frameIndex` are those of videos, whose labels carry an id; any other is
+a still image.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
+from trackformer.data.formats.assembly import NO_ID, Entry, Kind, assemble_frames
+from trackformer.data.formats.class_lists import ordered_classes
+from trackformer.data.formats.image_folders import size_of_first
+from trackformer.data.formats.malformed import MalformedError, Report, refuse
+from trackformer.data.formats.text_files import read_json
+from trackformer.data.formats.writing import grouped_image_place, plain_name, required_size
+from trackformer.errors import DataError
+
+Record: TypeAlias = Mapping[str, Any]
+"""One entry of the json file."""
+FILE_NAME = "annotations.json"
+PEEKED = 65536
+"""How many characters of a file are enough to know its kind."""
+BDD_CLASSES = (
+    "pedestrian", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle",
+    "traffic light", "traffic sign",
+)  # fmt: skip
+BDD_IGNORED = ("other person", "other vehicle", "trailer")
+"""Classes that BDD100K's evaluation treats as regions to ignore."""
+FIRST_OF_TEXTS = 1_000_000_000
+"""Track id of the first label whose id is no number."""
+IGNORED = "ignored"
+"""The category under which regions are written; Scalabel itself has the attribute `crowd`."""
+
+
+def is_scalabel(path: Path) -> bool:
+    """Whether a json file begins like a list of frames, or an object that holds one."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        beginning = file.read(PEEKED)
+    return beginning.lstrip("\ufeff \n\r\t").startswith("[") or bool(
+        re.search(r'"frames"\s*:\s*\[', beginning)
+    )
+
+
+def read_scalabel(path: Path, report: Report = refuse) -> AnnotatedData:
+    """Read a json file of frames, or a folder of such files (BDD100K has one for each video).
+
+    Classes are those of the file's configuration, or those that occur, in BDD100K's order.
+
+    Raises:
+        DataError: A file is malformed.
+    """
+    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    contents = {file: _read_content(file) for file in files}
+    class_names = _class_names(contents)
+    sequences: list[AnnotatedSequence] = []
+    for file, content in contents.items():
+        dataset = _File(file, class_names, report)
+        try:
+            sequences += dataset.sequences(content["frames"])
+        except KeyError as error:
+            raise DataError(f"{file}: expected the key {error} in every frame") from error
+        except (TypeError, AttributeError, ValueError) as error:
+            raise DataError(f"{file}: expected Scalabel's layout: {error}") from error
+    return AnnotatedData(tuple(sequences), class_names)
+
+
+def write_scalabel(data: AnnotatedData, folder: Path) -> None:
+    """Write `annotations.json` with the classes in its configuration."""
+    folder.mkdir(parents=True, exist_ok=True)
+    frames = [
+        _frame_record(sequence, frame, data.class_names)
+        for sequence in data.sequences
+        for frame in sequence.frames
+    ]
+    categories = [{"name": name} for name in data.class_names]
+    content = {"frames": frames, "config": {"categories": categories}}
+    (folder / FILE_NAME).write_text(json.dumps(content), encoding="utf-8")
+
+
+def _frame_record(
+    sequence: AnnotatedSequence, frame: AnnotatedFrame, class_names: tuple[str, ...]
+) -> Record:
+    height, width = required_size(sequence)
+    place = grouped_image_place(sequence, frame).removeprefix("images/")
+    record: dict[str, Any] = {
+        "name": place.rpartition("/")[2],
+        "size": {"width": width, "height": height},
+        "labels": list(_label_records(frame, class_names)),
+    }
+    if sequence.is_video:
+        record |= {"videoName": plain_name(sequence), "frameIndex": frame.frame_index}
+    return record
+
+
+def _label_records(frame: AnnotatedFrame, class_names: tuple[str, ...]) -> Iterator[Record]:
+    for row, box in enumerate(frame.boxes_xyxy):
+        yield {
+            "id": str(frame.track_ids[row]),
+            "category": class_names[frame.labels[row]],
+            "attributes": {
+                "crowd": False,
+                "occluded": bool(frame.visibility[row] < 1),
+                "visibility": float(frame.visibility[row]),
+            },
+            "box2d": _box_record(box.tolist()),
+        }
+    for row, box in enumerate(frame.ignore_boxes_xyxy):
+        yield {
+            "id": f"{IGNORED}-{row}",
+            "category": IGNORED,
+            "attributes": {"crowd": True},
+            "box2d": _box_record(box.tolist()),
+        }
+
+
+def _box_record(box: Sequence[float]) -> Record:
+    return dict(zip(("x1", "y1", "x2", "y2"), box, strict=True))
+
+
+def _read_content(path: Path) -> Record:
+    content = read_json(path)
+    if isinstance(content, list):
+        content = {"frames": content}
+    if not isinstance(content, dict) or not isinstance(content.get("frames"), list):
+        raise DataError(f"{path}: expected a list of frames, or an object with one under frames")
+    result: Record = content
+    return result
+
+
+def _class_names(contents: Mapping[Path, Record]) -> tuple[str, ...]:
+    declared: list[str] = []
+    found: set[str] = set()
+    for content in contents.values():
+        for category in (content.get("config") or {}).get("categories") or ():
+            declared += [category["name"]] if category["name"] not in declared else []
+        for frame in content["frames"]:
+            labels = frame.get("labels") or () if isinstance(frame, dict) else ()
+            found |= {str(label.get("category")) for label in labels if not _is_ignored(label)}
+    return tuple(declared) or ordered_classes(found, BDD_CLASSES)
+
+
+def _is_ignored(label: Record) -> bool:
+    attributes = label.get("attributes") or {}
+    is_marked = attributes.get("crowd", False) or attributes.get("ignored", False)
+    return bool(is_marked or label.get("category") in (*BDD_IGNORED, IGNORED))
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What the sequences of one file are built from."""
+
+    path: Path
+    class_names: tuple[str, ...]
+    report: Report
+
+    def sequences(self, frames: Sequence[Record]) -> Iterator[AnnotatedSequence]:
+        """Still images, then videos, each in the order of the file."""
+        videos: dict[str, list[Record]] = defaultdict(list)
+        for frame in frames:
+            name = frame.get("videoName", frame.get("video_name"))
+            if name:
+                videos[str(name)].append(frame)
+            else:
+                yield self._sequence(str(frame["name"]), [frame], is_video=False)
+        for name, members in videos.items():
+            yield self._sequence(name, sorted(members, key=_frame_number), is_video=True)
+
+    def _sequence(
+        self, name: str, frames: Sequence[Record], *, is_video: bool
+    ) -> AnnotatedSequence:
+        paths = [self._image(name if is_video else "", frame) for frame in frames]
+        ids: dict[str, int] = {}
+        entries = [
+            entry
+            for index, frame in enumerate(frames)
+            for entry in self._entries(frame, index, ids, is_video=is_video)
+        ]
+        size = frames[0].get("size")
+        declared = (int(size["height"]), int(size["width"])) if isinstance(size, dict) else None
+        return AnnotatedSequence(
+            name=name,
+            frames=assemble_frames(entries, paths, self.report),
+            image_size=declared or size_of_first(paths),
+            frame_rate=None,
+            is_video=is_video,
+            forgives_ignored=True,
+            annotation_path=self.path,
+        )
+
+    def _image(self, video: str, frame: Record) -> Path | None:
+        """Where the image lies; None where it is in none of the usual places."""
+        beside, name = self.path.parent, str(frame["name"])
+        roots = (beside / "images", beside, beside.parent / "images", beside.parent)
+        choices = [root / folder / name for root in roots for folder in (video, "")]
+        image = next((path for path in choices if path.is_file()), None)
+        if image is None:
+            what = f"expected the image {choices[0]}, got none"
+            self.report(MalformedError("missing-image", str(self.path), what))
+        return image
+
+    def _entries(
+        self, frame: Record, index: int, ids: dict[str, int], *, is_video: bool
+    ) -> Iterator[Entry]:
+        for place, label in enumerate(frame.get("labels") or (), start=1):
+            box, category = label.get("box2d"), label.get("category")
+            where = f"{self.path}: frame {frame['name']}, label {label.get('id', place)}"
+            if box is None:
+                # Lanes and drivable areas have outlines only.
+                continue
+            is_ignored = _is_ignored(label)
+            if not is_ignored and category not in self.class_names:
+                what = f"expected a category of {', '.join(self.class_names)}, got {category}"
+                self.report(MalformedError("unknown-class", where, what))
+                continue
+            track_id = _track_id(str(label.get("id", place)), ids) if is_video else place
+            yield Entry(
+                where=where,
+                frame_index=index,
+                box_xyxy=(float(box["x1"]), float(box["y1"]), float(box["x2"]), float(box["y2"])),
+                kind=Kind.IGNORED if is_ignored else Kind.OBJECT,
+                label=0 if is_ignored else self.class_names.index(str(category)),
+                track_id=NO_ID if is_ignored else track_id,
+                visibility=float((label.get("attributes") or {}).get("visibility", 1)),
+            )
+
+
+def _frame_number(frame: Record) -> int:
+    return int(frame["frameIndex"] if "frameIndex" in frame else frame.get("index", 0))
+
+
+def _track_id(text: str, ids: dict[str, int]) -> int:
+    """Numbers stay as they are; other texts are numbered as they appear, far from those."""
+    if text.isdecimal():
+        return int(text)
+    return ids.setdefault(text, FIRST_OF_TEXTS + len(ids))

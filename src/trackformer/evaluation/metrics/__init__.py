@@ -1,0 +1,1 @@
+"""What is counted: HOTA, CLEAR, Identity and COCO's average precision, one file each."""

@@ -1,0 +1,1 @@
+"""What is said about results: tables, intervals, bins, classes and plots."""

@@ -1,0 +1,85 @@
+"""Which result file belongs to which annotated sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from trackformer.data.annotations import AnnotatedData
+from trackformer.data.formats.mot.reading import (
+    CLASS_NAMES,
+    read_mot_ground_truth,
+    read_mot_results,
+)
+from trackformer.data.read import read_annotations
+from trackformer.data.results import ResultFrame
+from trackformer.errors import DataError
+
+RESULT_FILE: Final = "tracks.txt"
+MASK_RESULT_FILE: Final = "tracks_mots.txt"
+
+
+def read_scored(
+    ground_truth: Path, results: Path
+) -> tuple[AnnotatedData, Mapping[str, Sequence[ResultFrame]]]:
+    """Annotations and the results of every sequence.
+
+    Args:
+        ground_truth: Annotations of any known format, or a MOTChallenge ground-truth file alone.
+        results: A folder with `NAME.txt` or `NAME/tracks.txt` for each sequence NAME. For a single
+            sequence also its result file, or the folder of its `tracks.txt`.
+
+    Raises:
+        DataError: A sequence has no results, or a file cannot be used.
+    """
+    if ground_truth.suffix == ".txt":
+        return _read_file(ground_truth, results)
+    data = read_annotations(ground_truth)
+    return data, read_results(data, results)
+
+
+def read_results(data: AnnotatedData, results: Path) -> dict[str, tuple[ResultFrame, ...]]:
+    """The result files of all sequences, by name (see `read_scored`).
+
+    Raises:
+        DataError: A sequence has no results, or a file cannot be used.
+    """
+    is_only = len(data.sequences) == 1
+    files = {
+        sequence.name: result_file(results, sequence.name, is_only=is_only)
+        for sequence in data.sequences
+    }
+    return {name: read_mot_results(path) for name, path in files.items()}
+
+
+def _read_file(
+    ground_truth: Path, results: Path
+) -> tuple[AnnotatedData, Mapping[str, Sequence[ResultFrame]]]:
+    name = read_mot_ground_truth(ground_truth).name
+    frames = read_mot_results(result_file(results, name, is_only=True))
+    # The file does not tell how long the video is: it may go on after its last annotated frame.
+    num_frames = frames[-1].frame_index + 1 if frames else 0
+    sequence = read_mot_ground_truth(ground_truth, num_frames)
+    return AnnotatedData((sequence,), CLASS_NAMES), {name: frames}
+
+
+def result_file(results: Path, name: str, own_file: str = RESULT_FILE, *, is_only: bool) -> Path:
+    """The file with the results of one sequence, `NAME.txt` or `NAME/OWN_FILE`.
+
+    Raises:
+        DataError: There is none, or one file is given for several sequences.
+    """
+    if results.is_file():
+        if is_only:
+            return results
+        raise DataError(f"{results}: expected a folder with results of every sequence, got a file")
+    candidates = [results / f"{name}.txt", results / name / own_file]
+    if is_only:
+        candidates.append(results / own_file)
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    raise DataError(
+        f"{results}: expected results of sequence {name} in {name}.txt or {name}/{own_file}"
+    )

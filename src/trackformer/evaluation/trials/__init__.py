@@ -1,0 +1,1 @@
+"""Models run in order to be judged: tuned, compared with peers, validated."""

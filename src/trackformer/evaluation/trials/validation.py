@@ -1,0 +1,61 @@
+"""The scores by which checkpoints of a training run are compared: of tracks, or of detections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from trackformer.data.annotations import AnnotatedData
+from trackformer.data.formats.class_lists import with_classes_of
+from trackformer.data.formats.coco.results import holds_still_images
+from trackformer.data.formats.names import FormatName
+from trackformer.data.read import read_annotations
+from trackformer.errors import ConfigError
+from trackformer.evaluation.reports.detection import detection_scores_by_name
+from trackformer.evaluation.reports.files import scores_by_published_name
+from trackformer.evaluation.trials.detector_scores import evaluate_detector
+from trackformer.evaluation.trials.model_scores import evaluate_model
+from trackformer.models.trackformer import TrackFormer
+
+TRACKING_METRICS: Final = ("HOTA", "DetA", "AssA", "MOTA", "IDF1")
+DETECTION_METRICS: Final = ("AP", "AP50", "AP75")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Validation:
+    """Data on which checkpoints are compared: videos, or the still images of a COCO file."""
+
+    path: Path
+    data: AnnotatedData
+    metric: str
+    """The checkpoint with the highest value is the best."""
+
+    def scores(self, model: TrackFormer) -> dict[str, float | int]:
+        """The scores of a model in evaluation mode by their published names, in percent."""
+        if self.metric in TRACKING_METRICS:
+            return scores_by_published_name(evaluate_model(model, self.data).combined)
+        scores = detection_scores_by_name(evaluate_detector(model, self.path).combined)
+        # Sizes of which there is no object have no score.
+        return {name: score for name, score in scores.items() if score is not None}
+
+
+def read_validation(
+    path: Path, format_name: FormatName | None, class_names: tuple[str, ...], metric: str | None
+) -> Validation:
+    """Read the data; without a metric, videos are compared by HOTA and images by AP.
+
+    Raises:
+        ConfigError: The data are partly videos and partly images, or have no such score.
+        DataError: They cannot be read.
+    """
+    data = with_classes_of(read_annotations(path, format_name), class_names)
+    kinds = {sequence.is_video for sequence in data.sequences}
+    if len(kinds) != 1:
+        raise ConfigError(f"{path}: expected videos or still images to validate on, got both")
+    if False in kinds and not holds_still_images(path):
+        raise ConfigError(f"{path}: expected still images to validate on in a COCO json file")
+    known = TRACKING_METRICS if kinds.pop() else DETECTION_METRICS
+    if metric is not None and metric not in known:
+        raise ConfigError(f"validation.metric: {path} has {', '.join(known)}, got {metric}")
+    return Validation(path, data, metric or known[0])

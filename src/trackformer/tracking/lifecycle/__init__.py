@@ -1,0 +1,1 @@
+"""How tracks are born, kept, found again and given up: pure functions over one record."""

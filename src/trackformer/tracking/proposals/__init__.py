@@ -1,0 +1,1 @@
+"""Where another detector sees objects, and what the model is asked there."""

@@ -1,0 +1,1 @@
+"""Whole videos in, result files out: one alone, or several at once."""

@@ -1,0 +1,125 @@
+"""How the results of a video reach its files, frame by frame."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, BinaryIO
+
+from trackformer.data.formats.mot.mots import MotsResultsWriter, mots_frame_of
+from trackformer.data.formats.mot.published_results import written_as_published
+from trackformer.data.formats.mot.reading import MotResultsWriter
+from trackformer.data.masks import RunLengths, encode_mask
+from trackformer.data.results import result_of, result_of_detections
+from trackformer.errors import DataError
+from trackformer.objects import Detections, TrackedObjects
+from trackformer.tracking.videos.output_files import OutputFiles
+from trackformer.video.drawing import TrackDrawer
+from trackformer.video.frames import Frame, FrameSource
+from trackformer.video.writing import VideoWriter
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsWriter:
+    """Open files of one video; made by `open_outputs`."""
+
+    _rows: MotResultsWriter
+    _lines: BinaryIO
+    _masks: MotsResultsWriter | None
+    _video: VideoWriter | None
+    _drawer: TrackDrawer
+    _as_published: bool
+
+    def append(self, frame: Frame, found: TrackedObjects | Detections) -> None:
+        """Write what was found in the next frame.
+
+        Raises:
+            DataError: A file cannot be written, for example because the disk is full.
+        """
+        if isinstance(found, TrackedObjects):
+            result = result_of(found)
+        else:
+            result = result_of_detections(found)
+        try:
+            self._rows.append(written_as_published(result) if self._as_published else result)
+            self._lines.write((json.dumps(as_record(frame, found)) + "\n").encode())
+            if self._masks is not None and isinstance(found, TrackedObjects):
+                self._masks.append(mots_frame_of(found))
+        except OSError as error:
+            raise DataError(f"results cannot be written: {error.strerror}") from error
+        if self._video is not None:
+            # Drawn in the encoder's thread, while the model works on the next frame.
+            self._video.write_drawing(partial(self._drawer.draw, frame.pixels, found))
+
+
+@contextmanager
+def open_outputs(
+    files: OutputFiles,
+    source: FrameSource,
+    class_names: tuple[str, ...],
+    *,
+    as_published: bool = False,
+) -> Iterator[ResultsWriter]:
+    """Files that are valid whenever the statement ends: by an exception, Ctrl-C, or the end.
+
+    `as_published`: boxes in the MOTChallenge file are off by the pixel of the published code.
+
+    Raises:
+        DataError: A file cannot be written.
+    """
+    with ExitStack() as stack:
+        try:
+            rows = stack.enter_context(MotResultsWriter(files.rows))
+            # Unbuffered: a frame is on disk as soon as it is known, and only whole lines are.
+            lines = stack.enter_context(files.lines.open("wb", buffering=0))
+            masks = None
+            if files.masks is not None:
+                masks = stack.enter_context(MotsResultsWriter(files.masks))
+        except OSError as error:
+            raise DataError(f"{error.filename}: cannot be written: {error.strerror}") from error
+        video = None
+        if files.video is not None:
+            video = stack.enter_context(VideoWriter(files.video, source.frame_rate))
+        yield ResultsWriter(rows, lines, masks, video, TrackDrawer(class_names), as_published)
+
+
+def as_record(frame: Frame, found: TrackedObjects | Detections) -> dict[str, Any]:
+    """What a line of `tracks.jsonl` or `detections.jsonl` says; pixels counted from 0."""
+    return {
+        "frame_index": frame.frame_index,
+        "time_s": None if frame.time_s is None else round(frame.time_s, 4),
+        "objects": _objects(found),
+    }
+
+
+def _objects(found: TrackedObjects | Detections) -> list[dict[str, Any]]:
+    objects: list[dict[str, Any]] = [
+        {
+            "box_xyxy": [round(side, 3) for side in box],
+            "score": round(score, 4),
+            "label": _class_name(found, label),
+        }
+        for box, score, label in zip(
+            found.boxes_xyxy.tolist(), found.scores.tolist(), found.labels.tolist(), strict=True
+        )
+    ]
+    if isinstance(found, Detections):
+        return objects
+    track_ids = found.track_ids.tolist()
+    objects = [{"track_id": i} | entry for i, entry in zip(track_ids, objects, strict=True)]
+    if found.masks is not None:
+        masks = [as_json(encode_mask(mask)) for mask in found.masks.cpu().numpy()]
+        objects = [entry | {"mask": mask} for entry, mask in zip(objects, masks, strict=True)]
+    return objects
+
+
+def as_json(outline: RunLengths) -> dict[str, Any]:
+    """COCO's compressed run lengths, for its tools."""
+    return {"size": list(outline.image_size), "counts": outline.counts}
+
+
+def _class_name(found: TrackedObjects | Detections, label: int) -> str:
+    return found.class_names[label] if label < len(found.class_names) else str(label)

@@ -1,0 +1,1 @@
+"""What a step is trained by: classes, boxes, masks, over all decoder layers."""

@@ -1,0 +1,1 @@
+"""Which queries a training frame is asked: track queries, noisy copies, proposals."""

@@ -1,0 +1,1 @@
+"""What one sees of a run: progress, diagnostics, pictures, files of numbers."""
