@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from trackformer.data.annotations import AnnotatedFrame, AnnotatedSequence
-from trackformer.data.formats.image_folders import IMAGE_SUFFIXES, size_of_first
+from trackformer.data.formats.image_folders import size_of_first
 from trackformer.errors import DataError
+from trackformer.frame_files import IMAGE_SUFFIXES
 
 
 def plain_name(sequence: AnnotatedSequence) -> str:
