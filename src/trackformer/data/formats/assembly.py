@@ -55,8 +55,9 @@ def score_of(value: object) -> float | None:
     >>> score_of(0.5), score_of(17), score_of(None)
     (0.5, None, None)
     """
-    is_score = isinstance(value, int | float) and 0 <= value <= 1
-    return float(value) if is_score else None
+    if not isinstance(value, int | float) or not 0 <= value <= 1:
+        return None
+    return float(value)
 
 
 def assemble_frames(

@@ -124,7 +124,7 @@ def _losses(
     moved = (1 - share) * boxes_xyxy[0] + share * boxes_xyxy[ends][:, None]
     is_between = times[None] < ends[:, None]
     iou = np.where(is_between, _iou(moved, boxes_xyxy[:-1][None]), 1.0)
-    return (iou >= least_iou).all(1), (1 - iou).sum(1)
+    return np.asarray((iou >= least_iou).all(1)), np.asarray((1 - iou).sum(1))
 
 
 def _iou(
