@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from jaxtyping import Bool, Float, Int
 
 if TYPE_CHECKING:
-    # Only for the signatures: a tracker in one ONNX file answers with numpy's arrays, without torch.
+    # Only for the signatures: a tracker in one ONNX file answers with arrays of numpy's.
     import supervision
     from torch import Tensor
 

@@ -8,6 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from trackformer.settings_flags import add_settings_flags, given_settings
+from trackformer.verbs.flags.also import (
+    add_also_argument,
+    also_formats,
+    check_also,
+    write_also,
+)
 from trackformer.verbs.flags.model import load
 from trackformer.verbs.flags.settings_file import changes_in
 from trackformer.verbs.flags.video import (
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
     from trackformer.models.frame_model import FrameModel
     from trackformer.tracking.lifecycle.public_detections import PublicDetections
     from trackformer.tracking.proposals.places import ProposalSource
+    from trackformer.tracking.tracing.records import RunNames
     from trackformer.tracking.videos.run import VideoRun
     from trackformer.video.frames import FrameSource
 
@@ -47,6 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="tracker settings that differ from the model's own (flags win over the file)",
     )
     parser.add_argument(
+        "--trace",
+        action="store_true",
+        help="also write trace.jsonl: what each query was asked and answered, and why it was kept, "
+        "lost or born (docs/why.md)",
+    )
+    parser.add_argument(
         "--public-detections",
         type=Path,
         metavar="det.txt",
@@ -67,6 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SCORE",
         help=f"lowest score of a proposal that is asked about (default: {PROPOSAL_SCORE})",
     )
+    add_also_argument(parser)
     add_settings_flags(
         parser,
         "trackformer.tracking.settings",
@@ -84,24 +98,28 @@ def run(options: argparse.Namespace) -> int:
     changes = _tracker_changes(options)
     if len(options.sources) > 1:
         return _run_streams(options, changes)
+    also = also_formats(options)
+    check_also([options.output], also, overwrite=options.overwrite)
     public_detections = _public_detections(options)
     (proposals,) = _proposals(options)
 
     def work(model: FrameModel, source: FrameSource) -> VideoRun:
         from trackformer.tracking.videos.run import track_video
 
-        return track_video(
+        run = track_video(
             model,
             source,
             options.output,
             settings_from(TrackerSettings, model.settings.tracker | changes, "tracker settings"),
             public_detections=public_detections,
             proposals=proposals,
+            trace=_names(options, options.sources[0]) if options.trace else None,
             write_video=not options.no_video,
             overwrite=options.overwrite,
         )
+        return write_also(run, options.output, also, overwrite=options.overwrite)
 
-    return process_video(options, options.sources[0], "tracks", work)
+    return process_video(options, options.sources[0], "tracks", work, every_layer=options.trace)
 
 
 def _run_streams(options: argparse.Namespace, changes: dict[str, Any]) -> int:
@@ -109,25 +127,43 @@ def _run_streams(options: argparse.Namespace, changes: dict[str, Any]) -> int:
     from trackformer.config import settings_from
     from trackformer.errors import ConfigError
     from trackformer.tracking.settings import TrackerSettings
-    from trackformer.tracking.videos.streams import track_streams
+    from trackformer.tracking.videos.streams import stream_folders, track_streams
 
     if options.public_detections is not None:
         raise ConfigError(
             f"--public-detections: expected one SOURCE, got {len(options.sources)}; "
             "track the videos one by one"
         )
+    also, folders = also_formats(options), stream_folders(options.sources, options.output)
+    check_also(folders, also, overwrite=options.overwrite)
     proposals = _proposals(options)
-    model = load(options)
+    model = load(options, every_layer=options.trace)
     runs = track_streams(
         model,
         options.sources,
         options.output,
         settings_from(TrackerSettings, model.settings.tracker | changes, "tracker settings"),
         proposals=proposals,
+        traces=[_names(options, each) for each in options.sources] if options.trace else None,
         write_video=not options.no_video,
         overwrite=options.overwrite,
     )
-    return report_all(options.sources, runs)
+    written = [
+        write_also(run, folder, also, overwrite=options.overwrite)
+        for run, folder in zip(runs, folders, strict=True)
+    ]
+    return report_all(options.sources, written)
+
+
+def _names(options: argparse.Namespace, source: str) -> RunNames:
+    """As they can be loaded from another folder, too; cameras and addresses show no frame twice."""
+    from trackformer.tracking.tracing.records import RunNames
+
+    model, video = (
+        str(Path(name).resolve()) if Path(name).exists() else None
+        for name in (options.model, source)
+    )
+    return RunNames(model or options.model, video)
 
 
 def _tracker_changes(options: argparse.Namespace) -> dict[str, Any]:

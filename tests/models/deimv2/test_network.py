@@ -44,9 +44,7 @@ def test_the_bundled_models_are_built_without_transformers(ours, theirs):
 
 
 @pytest.mark.parametrize("is_training", [False, True])
-def test_answers_and_gradients_are_those_of_transformers_to_the_last_bit(
-    ours, theirs, is_training
-):
+def test_answers_and_gradients_are_those_of_transformers_to_the_last_bit(ours, theirs, is_training):
     answers, gradients = [], []
     for model in (ours, theirs):
         model = copy.deepcopy(model).train(is_training)
