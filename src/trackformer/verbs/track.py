@@ -16,6 +16,7 @@ from trackformer.verbs.flags.also import (
 )
 from trackformer.verbs.flags.model import load
 from trackformer.verbs.flags.settings_file import changes_in
+from trackformer.verbs.flags.tracker_file import names_tracker, track_with_tracker
 from trackformer.verbs.flags.video import (
     SOURCE_HELP,
     add_video_arguments,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from trackformer.tracking.lifecycle.public_detections import PublicDetections
     from trackformer.tracking.proposals.places import ProposalSource
     from trackformer.tracking.tracing.records import RunNames
-    from trackformer.tracking.videos.run import VideoRun
+    from trackformer.tracking.videos.video_run import VideoRun
     from trackformer.video.frames import FrameSource
 
 SUMMARY: Final = "Track the objects of a video, or of several at once."
@@ -96,6 +97,8 @@ def run(options: argparse.Namespace) -> int:
     from trackformer.tracking.settings import TrackerSettings
 
     changes = _tracker_changes(options)
+    if names_tracker(options):
+        return track_with_tracker(options, changes)
     if len(options.sources) > 1:
         return _run_streams(options, changes)
     also = also_formats(options)

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import Generator
+from dataclasses import dataclass, field
 
 import torch
 
 from trackformer.devices import current_stream
-from trackformer.errors import DataError
 from trackformer.models.frame_model import FrameModel
 from trackformer.tracking.tracker import PreparedFrame, prepare_frame
-from trackformer.video.frames import Frame, FrameSource
+from trackformer.tracking.videos.whole_frames import WholeFrames
+from trackformer.video.frames import Frame
 from trackformer.video.read_ahead import read_ahead
 
 
 @dataclass(slots=True)
-class Reading:
-    """Frames up to where a video breaks off, and why it did."""
+class Reading(WholeFrames):
+    """The same frames, and what a model makes of them."""
 
-    source: FrameSource
-    model: FrameModel
-    num_frames: int = 0
-    broken_off: str | None = None
+    model: FrameModel = field(kw_only=True)
 
     def frames(self) -> Generator[tuple[Frame, PreparedFrame], None, None]:
         """The frames, each as it came and as the network's input; DataError only if there is none.
@@ -39,19 +36,7 @@ class Reading:
     def _read(
         self, stream: torch.cuda.Stream | None
     ) -> Generator[tuple[Frame, PreparedFrame], None, None]:
-        for frame in self._whole_frames():
+        for frame in self.whole():
             with torch.cuda.stream(stream):
                 prepared = prepare_frame(self.model, frame.pixels)
             yield frame, prepared
-
-    def _whole_frames(self) -> Iterator[Frame]:
-        try:
-            for frame in self.source:
-                self.num_frames += 1
-                yield frame
-        except DataError as error:
-            if self.num_frames == 0:
-                raise
-            self.broken_off = str(error)
-        if self.num_frames == 0:
-            raise DataError(f"{self.source.name}: expected at least one frame, got none")

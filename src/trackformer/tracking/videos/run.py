@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import closing, nullcontext
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -24,27 +23,12 @@ from trackformer.tracking.videos.output_files import OutputFiles, check_output, 
 from trackformer.tracking.videos.outputs import open_outputs
 from trackformer.tracking.videos.progress import progress_bar
 from trackformer.tracking.videos.reading import Reading
+from trackformer.tracking.videos.video_run import VideoRun
 from trackformer.video.frames import Frame, FrameSource
 from trackformer.video.sources import open_source
 
 Source = str | Path | int | FrameSource
 """Whatever `open_source` takes, or what it returned."""
-
-
-@dataclass(frozen=True, slots=True)
-class VideoRun:
-    """What became of a video."""
-
-    files: tuple[Path, ...]
-    num_frames: int
-    num_objects: int
-    """Boxes over all frames."""
-    seconds: float
-    """Reading, tracking, drawing and writing together."""
-    broken_off: str | None
-    """Why the video ended before its end; None if it did not."""
-    remarks: tuple[str, ...] = ()
-    """What to know before relying on frame numbers or times (`FrameSource.remarks`)."""
 
 
 def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a default
@@ -171,7 +155,7 @@ def _run(
     *,
     as_published: bool = False,
 ) -> VideoRun:
-    reading = Reading(source, model)
+    reading = Reading(source, model=model)
     num_objects = 0
     start = time.monotonic()
     with (

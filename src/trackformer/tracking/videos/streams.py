@@ -22,7 +22,8 @@ from trackformer.tracking.videos.output_files import OutputFiles, check_output, 
 from trackformer.tracking.videos.outputs import ResultsWriter, open_outputs
 from trackformer.tracking.videos.progress import progress_bar
 from trackformer.tracking.videos.reading import Reading
-from trackformer.tracking.videos.run import Source, VideoRun, opened, trace_of
+from trackformer.tracking.videos.run import Source, opened, trace_of
+from trackformer.tracking.videos.video_run import VideoRun
 from trackformer.video.frames import Frame
 
 
@@ -159,7 +160,7 @@ class _Stream:
         """Begin to read; what fails is remembered."""
         try:
             source = self.resources.enter_context(opened(self._source))
-            self._reading = Reading(source, model)
+            self._reading = Reading(source, model=model)
             self.declared_frames, self._remarks = source.num_frames, source.remarks
             # Files come with the first frame: a video without any leaves earlier ones alone.
             self._frames = self.resources.enter_context(closing(self._reading.frames()))
