@@ -49,6 +49,15 @@ def read_settings(
         ConfigError: The file is missing or not YAML, a key is unknown (the nearest valid one is
             named), a value has the wrong type or is out of range, or an override is malformed.
     """
+    return settings_from(settings_type, apply_overrides(read_yaml(path), overrides), str(path))
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file; nothing in an empty one.
+
+    Raises:
+        ConfigError: The file is missing, not YAML, or no mapping.
+    """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -60,7 +69,7 @@ def read_settings(
         content = {}
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: expected a mapping of settings, got {type(content).__name__}")
-    return settings_from(settings_type, apply_overrides(content, overrides), str(path))
+    return content
 
 
 def settings_from(

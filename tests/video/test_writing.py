@@ -1,10 +1,11 @@
-"""A written video: complete, playable, and under its name only when finished."""
+"""A written video: playable while it grows, complete when it is closed, and to be continued."""
 
 from __future__ import annotations
 
 import resource
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -13,9 +14,10 @@ import numpy as np
 import pytest
 
 from trackformer.errors import DataError
-from trackformer.video import writing
+from trackformer.video import encoding
+from trackformer.video.encoding import fit_into
 from trackformer.video.sources import open_source
-from trackformer.video.writing import VideoWriter, fit_into
+from trackformer.video.writing import VideoWriter
 
 HEIGHT, WIDTH = 48, 64
 
@@ -23,6 +25,15 @@ HEIGHT, WIDTH = 48, 64
 def read_pixels(path: Path) -> list[np.ndarray]:
     with open_source(path) as source:
         return [frame.pixels for frame in source]
+
+
+def num_playable(path: Path) -> int:
+    """Frames before whatever is wrong with it."""
+    num_frames = 0
+    with open_source(path) as source, suppress(DataError):
+        for _ in source:
+            num_frames += 1
+    return num_frames
 
 
 def test_a_round_trip_keeps_count_size_rate_and_order(
@@ -110,15 +121,75 @@ def test_an_interrupted_video_is_playable(
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_an_older_video_stays_until_the_new_one_is_complete(
+def test_an_older_video_stays_until_there_is_a_frame(
     tmp_path: Path, picture: Callable[..., np.ndarray]
 ):
     path = tmp_path / "video.mp4"
     path.write_text("old")
     with VideoWriter(path, 10) as writer:
-        writer.write(picture(0))
         assert path.read_text() == "old"
+        writer.write(picture(0))
     assert len(read_pixels(path)) == 1
+
+
+def wait_for(writer: VideoWriter, num_on_disk: int) -> None:
+    """The encoder is some frames behind."""
+    for _ in range(500):
+        if writer.num_on_disk >= num_on_disk:
+            return
+        threading.Event().wait(0.01)
+
+
+@pytest.fixture
+def cut_video(tmp_path: Path, picture: Callable[..., np.ndarray]) -> Path:
+    """What a kill leaves of a video whose pieces begin with frames 0, 15 and 30."""
+    growing, cut = tmp_path / "growing.mp4", tmp_path / "cut.mp4"
+    with VideoWriter(growing, 10) as writer:
+        for frame_index in range(50):
+            if frame_index in (15, 30):
+                writer.begin_piece()
+            writer.write(picture(frame_index))
+            if frame_index == 49:
+                wait_for(writer, 30)
+                cut.write_bytes(growing.read_bytes())
+        assert writer.num_on_disk == 30
+    return cut
+
+
+def test_a_killed_video_is_playable_up_to_its_last_piece(
+    cut_video: Path, grey_level: Callable[[int], int]
+):
+    frames = read_pixels(cut_video)
+    assert 30 <= len(frames) < 50
+    for frame_index, pixels in enumerate(frames):
+        assert abs(pixels[:, : WIDTH // 4].mean() - grey_level(frame_index)) < 3
+
+
+@pytest.mark.parametrize("num_kept", [15, 30])
+def test_a_killed_video_goes_on_where_a_piece_began(
+    cut_video: Path,
+    num_kept: int,
+    grey_level: Callable[[int], int],
+    picture: Callable[..., np.ndarray],
+):
+    with VideoWriter(cut_video, 10, num_kept) as writer:
+        for frame_index in range(num_kept, 40):
+            writer.write(picture(frame_index))
+    with open_source(cut_video) as source:
+        frames = list(source)
+    assert [round(frame.time_s * 10) for frame in frames] == list(range(40))
+    for frame in frames:
+        level = frame.pixels[:, : WIDTH // 4].mean()
+        assert abs(level - grey_level(frame.frame_index)) < 3
+
+
+def test_a_video_that_lost_frames_cannot_go_on(cut_video: Path, picture: Callable[..., np.ndarray]):
+    with (
+        pytest.raises(DataError, match=r"cut\.mp4: .*expected at least 100 frames in it, got "),
+        VideoWriter(cut_video, 10, 100) as writer,
+    ):
+        writer.write(picture(0))
+    assert len(read_pixels(cut_video)) >= 30
 
 
 def test_no_frames_make_no_file(tmp_path: Path):
@@ -138,7 +209,7 @@ def test_the_array_may_be_reused_after_writing(tmp_path: Path):
     np.testing.assert_allclose(levels, [50, 100, 150], atol=3)
 
 
-def test_a_full_disk_is_reported_and_leaves_nothing(
+def test_a_full_disk_is_reported_and_leaves_what_it_had_room_for(
     tmp_path: Path, picture: Callable[..., np.ndarray]
 ):
     def write_too_much() -> None:
@@ -153,7 +224,7 @@ def test_a_full_disk_is_reported_and_leaves_nothing(
             write_too_much()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
-    assert list(tmp_path.iterdir()) == []
+    assert 10 <= num_playable(tmp_path / "video.mp4") < 200
 
 
 def test_a_folder_that_cannot_be_is_refused_at_once(tmp_path: Path):
@@ -195,7 +266,7 @@ def test_without_x264_another_encoder_is_used(
 ):
     if encoder not in av.codecs_available:
         pytest.skip(f"PyAV has no {encoder}")
-    monkeypatch.setattr(writing.av, "codecs_available", {encoder})
+    monkeypatch.setattr(encoding.av, "codecs_available", {encoder})
     path = tmp_path / "video.mp4"
     with VideoWriter(path, 10) as writer:
         for frame_index in range(3):
@@ -206,7 +277,7 @@ def test_without_x264_another_encoder_is_used(
 def test_without_any_encoder_the_candidates_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(writing.av, "codecs_available", set())
+    monkeypatch.setattr(encoding.av, "codecs_available", set())
     with pytest.raises(DataError, match="none of the encoders libx264, "):
         VideoWriter(tmp_path / "video.mp4", 10)
 

@@ -1,4 +1,7 @@
-"""Several trackers' questions in one decoder pass: padded to the most tracks, then taken apart."""
+"""How track queries of several trackers become one padded tensor, and answers each tracker's.
+
+Only tensors: `steps` takes one frame of several trackers, `videos.streams` whole videos.
+"""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ class TrackerSettings(Settings):
     """An object query above this score begins a new track."""
     keep_score: Score = 0.35
     """A track seen in the last frame goes on above this score."""
-    reid_score: Score = 0.4
-    """A track not seen in the last frame comes back above this score."""
+    reid_score: NonNegativeFloat = 0.4
+    """A track not seen in the last frame comes back above this score; above 1: never by score."""
     patience: NonNegativeInt = 8
     """Frames (0 or more) a lost track's query is still asked before the track is given up."""
     track_nms_iou: Score | None = 0.7

@@ -1,4 +1,7 @@
-"""One step of several trackers: their frames in as few passes of the model as sizes allow."""
+"""One frame of several trackers, in as few passes of the model as sizes allow.
+
+`query_batch` makes the tensors for a pass; `videos.streams` takes whole videos, step after step.
+"""
 
 from __future__ import annotations
 

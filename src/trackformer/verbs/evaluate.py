@@ -217,7 +217,9 @@ def _write_files(options: argparse.Namespace, report: TrackingReport) -> None:
         print(*write_plots(report, options.plots), sep="\n")
     if options.failures is not None:
         num_worst = NUM_WORST if options.worst is None else options.worst
-        failures = write_failure_report(report, options.failures, num_worst, options.video)
+        failures = write_failure_report(
+            report.split, report.videos, options.failures, num_worst, options.video
+        )
         print_whole(failure_table(failures))
         print(options.failures / PAGE)
 

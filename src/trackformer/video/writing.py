@@ -5,20 +5,17 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from fractions import Fraction
-from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-import av
-import cv2
 import numpy as np
 from jaxtyping import UInt8
 
 from trackformer.errors import DataError
+from trackformer.video.encoding import GrowingVideo, Picture, available_encoder, put_index_in_front
 
 Drawing = Callable[[], UInt8[np.ndarray, "H W 3"]]
 """Makes a frame when its turn comes."""
@@ -26,30 +23,23 @@ QUEUE_LENGTH: Final = 8
 """Frames that may wait for the encoder: bounds memory, evens out the tracker's pace."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Encoder:
-    name: str
-    options: dict[str, str] = field(default_factory=dict)
-
-
-_ENCODERS: Final = (
-    _Encoder("libx264", {"crf": "23", "preset": "veryfast"}),
-    _Encoder("libopenh264", {"rc_mode": "quality"}),
-    _Encoder("libvpx-vp9", {"crf": "32", "b": "0", "deadline": "realtime", "cpu-used": "5"}),
-    _Encoder("libsvtav1", {"crf": "35", "preset": "9"}),
-)
-"""Best known to browsers first; builds of FFmpeg differ in which they have."""
-
-
 class VideoWriter:
-    """Writes RGB frames to a video file, in a `with` statement.
+    """Writes RGB frames to an MP4 file, in a `with` statement.
 
-    The file appears under its name when the statement ends, complete. Also after an exception or
-    Ctrl-C: then it is a playable video of the frames so far. Without any frame there is no file.
+    With the first frame the file begins under its name, and grows in pieces of a second: even if
+    the process is killed, it is a playable video of the pieces so far. When the statement ends,
+    also by an exception or Ctrl-C, it holds all frames and begins with its index. Without any frame
+    there is no file, and an earlier one stays.
     """
 
-    def __init__(self, path: Path | str, frame_rate: float | int) -> None:
+    def __init__(self, path: Path | str, frame_rate: float | int, num_kept: int = 0) -> None:
         """Prepare to write.
+
+        Args:
+            path: Ends in `.mp4`.
+            frame_rate: In frames per second.
+            num_kept: So many frames of the file that is there stay, and new ones come behind them;
+                a piece has to begin after them (`begin_piece`). 0: the file is replaced.
 
         Raises:
             DataError: The folder cannot be written to, the frame rate is not positive, or PyAV
@@ -58,16 +48,19 @@ class VideoWriter:
         self._path = Path(path)
         if not 0 < frame_rate < float("inf"):
             raise DataError(f"{path}: expected a positive frame rate, got {frame_rate}")
-        # A sibling: only within a file system does the final renaming happen at once.
-        self._partial_path = self._path.with_name(
-            f".{self._path.stem}.{os.getpid()}.partial{self._path.suffix}"
+        self._video = GrowingVideo(
+            self._path,
+            available_encoder(self._path),
+            Fraction(frame_rate).limit_denominator(1001),
+            num_kept,
         )
-        self._encoder = _available_encoder(self._path)
-        self._frame_rate = Fraction(frame_rate).limit_denominator(1001)
+        self.num_on_disk = num_kept
+        """Frames that are in the file even if the process is killed, up to the last piece."""
+        self._begins_piece = False
         self._failure: BaseException | None = None
-        self._waiting: queue.Queue[Drawing | None] = queue.Queue(QUEUE_LENGTH)
+        self._waiting: queue.Queue[tuple[Drawing, bool] | None] = queue.Queue(QUEUE_LENGTH)
         self._thread = threading.Thread(target=self._encode_all, name="encoder", daemon=True)
-        _check_writable(self._path, self._partial_path)
+        _check_writable(self._path)
 
     def __enter__(self) -> VideoWriter:
         return self
@@ -113,25 +106,24 @@ class VideoWriter:
             self._thread.start()
         if not self._thread.is_alive():
             raise DataError(f"{self._path}: cannot be written: the video is already finished")
-        self._waiting.put(draw)
+        self._waiting.put((draw, self._begins_piece))
+        self._begins_piece = False
+
+    def begin_piece(self) -> None:
+        """From the next frame on the file can be continued later: `num_on_disk` will tell when."""
+        self._begins_piece = True
 
     def close(self) -> None:
-        """Finish the file and give it its name; does nothing the second time.
+        """Finish the file; does nothing the second time.
 
         Raises:
-            DataError: The video could not be encoded or written; the unfinished file is removed.
+            DataError: The video could not be encoded or written; what is in the file is playable.
         """
         if self._thread.is_alive():
             self._waiting.put(None)
             self._thread.join()
-        try:
-            self._raise_failure()
-            if self._partial_path.exists():
-                self._partial_path.replace(self._path)
-        except OSError as error:
-            raise DataError(f"{self._path}: cannot be written: {error.strerror}") from error
-        finally:
-            self._partial_path.unlink(missing_ok=True)
+            put_index_in_front(self._path, self._video.frame_rate)
+        self._raise_failure()
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
@@ -140,85 +132,27 @@ class VideoWriter:
 
     def _encode_all(self) -> None:
         """Runs in the thread: draw and encode what is queued until None comes."""
-        drawings = iter(self._waiting.get, None)
+        waiting = iter(self._waiting.get, None)
         try:
-            pictures = (draw() for draw in drawings)
-            _encode(pictures, self._partial_path, self._encoder, self._frame_rate)
+            pictures = (Picture(draw(), begins_piece) for draw, begins_piece in waiting)
+            self._video.encode(pictures, self._note_on_disk)
         except Exception as error:
             # Whatever it is, the caller must hear of it - who may be waiting for room in the queue.
             self._failure = error
-            for _ in drawings:
+            for _ in waiting:
                 pass
 
-
-def fit_into(
-    pixels: UInt8[np.ndarray, "H W 3"], size: tuple[int, int]
-) -> UInt8[np.ndarray, "_ _ 3"]:
-    """`pixels` in a frame of (height, width): as they are, else scaled with black bars.
-
-    One missing row or column, of an odd side, repeats the last one instead.
-    """
-    height, width = size
-    missing_rows, missing_columns = height - pixels.shape[0], width - pixels.shape[1]
-    if missing_rows == 0 and missing_columns == 0:
-        return pixels
-    if missing_rows in (0, 1) and missing_columns in (0, 1):
-        return np.pad(pixels, ((0, missing_rows), (0, missing_columns), (0, 0)), mode="edge")
-    scale = min(height / pixels.shape[0], width / pixels.shape[1])
-    inner_height = max(1, round(pixels.shape[0] * scale))
-    inner_width = max(1, round(pixels.shape[1] * scale))
-    top, left = (height - inner_height) // 2, (width - inner_width) // 2
-    fitted = np.zeros((height, width, 3), dtype=np.uint8)
-    fitted[top : top + inner_height, left : left + inner_width] = cv2.resize(
-        pixels, (inner_width, inner_height), interpolation=cv2.INTER_AREA
-    )
-    return fitted
+    def _note_on_disk(self, num_frames: int) -> None:
+        self.num_on_disk = num_frames
 
 
-def _encode(
-    pictures: Iterator[UInt8[np.ndarray, "_ _ 3"]],
-    path: Path,
-    encoder: _Encoder,
-    frame_rate: Fraction,
-) -> None:
-    first = next(pictures)
-    size = (first.shape[0] + first.shape[0] % 2, first.shape[1] + first.shape[1] % 2)
-    # The index in front of the pictures: a browser starts to play before it has the whole file.
-    options = {"movflags": "+faststart"} if path.suffix.lower() in (".mp4", ".m4v", ".mov") else {}
-    with av.open(str(path), "w", options=options) as container:
-        stream = container.add_stream(encoder.name, rate=frame_rate, options=encoder.options)
-        stream.height, stream.width = size
-        stream.pix_fmt = "yuv420p"
-        # Said aloud, since players guess the colour space of an untagged video by its size.
-        stream.codec_context.colorspace = av.video.reformatter.Colorspace.ITU709
-        stream.codec_context.color_range = av.video.reformatter.ColorRange.MPEG
-        stream.codec_context.color_primaries = av.video.reformatter.ColorPrimaries.BT709
-        stream.codec_context.color_trc = av.video.reformatter.ColorTrc.BT709
-        for pixels in chain([first], pictures):
-            fitted = np.ascontiguousarray(fit_into(pixels, size))
-            converted = av.VideoFrame.from_ndarray(fitted, format="rgb24").reformat(
-                format="yuv420p",
-                dst_colorspace=av.video.reformatter.Colorspace.ITU709,
-                dst_color_range=av.video.reformatter.ColorRange.MPEG,
-            )
-            container.mux(stream.encode(converted))
-        container.mux(stream.encode(None))
-
-
-def _available_encoder(path: Path) -> _Encoder:
-    for encoder in _ENCODERS:
-        if encoder.name in av.codecs_available:
-            return encoder
-    names = ", ".join(encoder.name for encoder in _ENCODERS)
-    raise DataError(f"{path}: cannot write video, PyAV has none of the encoders {names}")
-
-
-def _check_writable(path: Path, partial_path: Path) -> None:
+def _check_writable(path: Path) -> None:
     """Fail before hours of tracking, not after."""
+    probe = path.with_name(f".writable.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial_path.touch()
-        partial_path.unlink()
+        probe.touch()
+        probe.unlink()
     except OSError as error:
         raise DataError(f"{path}: cannot be written: {error.strerror}") from error
     if path.is_dir():

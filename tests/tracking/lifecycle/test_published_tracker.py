@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import math
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from golden import scripted_detector
 from golden.recordings import FOLDER
 from trackformer.boxes import to_pixels_xyxy
 from trackformer.tracking.lifecycle.advance import advance
+from trackformer.tracking.lifecycle.published_settings import translated
 from trackformer.tracking.lifecycle.tracks import Tracks, as_track_queries, no_tracks
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.types import TrackQueries, predictions_of
@@ -24,30 +24,9 @@ WORLD = scripted_detector.script()
 
 
 def settings_of(scenario: dict[str, Any]) -> TrackerSettings:
-    """Published settings by our names, as docs/compatibility.md translates them."""
-    published = scenario["tracker_cfg"]
-    distance = published["reid_sim_threshold"] if published["inactive_patience"] >= 0 else 0
-    is_greedy = published["reid_greedy_matching"]
-    return TrackerSettings(
-        birth_score=published["detection_obj_score_thresh"],
-        keep_score=published["track_obj_score_thresh"],
-        reid_score=published["reid_score_thresh"],
-        patience=max(0, published["inactive_patience"]),
-        track_nms_iou=published["track_nms_thresh"] or None,
-        birth_nms_iou=published["detection_nms_thresh"] or None,
-        motion=0,
-        termination_steps=published["steps_termination"],
-        reid_embedding_distance=distance if distance and not is_greedy else None,
-        reid_center_distance=math.sqrt(distance)
-        if is_greedy and published["inactive_patience"] >= 0
-        else None,
-        public_rule="min_iou"
-        if published["public_detections"] == "min_iou_0_5"
-        else "center_distance",
-        clip_boxes=not scenario["overflow_boxes"],
-        previous_frame_distance=published["prev_frame_dist"],
-        compatibility="reference",
-    )
+    """Published settings by our names; the clipping of boxes is the model's."""
+    changes = translated(scenario["tracker_cfg"], "scenario")
+    return TrackerSettings(**changes, clip_boxes=not scenario["overflow_boxes"])
 
 
 @functools.cache

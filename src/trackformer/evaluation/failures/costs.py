@@ -1,15 +1,29 @@
-"""What each identity switch costs: the boxes that have another identity because of it."""
+"""What a failure costs: the boxes that a miss leaves out, that a switch gives another identity.
+
+A box counts by its visible share: one that hardly anybody can see costs hardly anything.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Int
 
-from trackformer.data.annotations import AnnotatedSequence
+from trackformer.data.annotations import AnnotatedFrame, AnnotatedSequence
 from trackformer.evaluation.failures.object_history import hidden_share
 from trackformer.evaluation.metrics.tracking import MatchedSequence
+
+
+def box_cost(frame: AnnotatedFrame, row: int) -> float:
+    """What one box costs that is missed or has another identity: its visible share, [0, 1]."""
+    return 1 - hidden_share(frame, row)
+
+
+def miss_cost(boxes: Iterable[float]) -> float:
+    """What a missed object costs: the sum of `box_cost` over the frames of the miss, 0 or more."""
+    return sum(boxes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,5 +71,5 @@ def _cost(
 ) -> SwitchCost:
     pairs = matched.clear.pairs
     places = zip(pairs.frames[piece].tolist(), pairs.rows[piece].tolist(), strict=True)
-    visible = sum(1 - hidden_share(sequence.frames[frame], row) for frame, row in places)
-    return SwitchCost(len(piece), visible)
+    cost = sum(box_cost(sequence.frames[frame], row) for frame, row in places)
+    return SwitchCost(len(piece), cost)

@@ -11,15 +11,15 @@ import numpy as np
 from jaxtyping import Int
 
 from trackformer.data.annotations import AnnotatedFrame, AnnotatedSequence
+from trackformer.evaluation.failures.costs import box_cost, miss_cost
 from trackformer.evaluation.failures.object_history import (
     crowded_share,
-    hidden_share,
     lies_outside,
     touches_border,
 )
 from trackformer.evaluation.metrics.clear import NEVER
+from trackformer.evaluation.metrics.coco import SMALL_AREA
 from trackformer.evaluation.metrics.tracking import MatchedSequence
-from trackformer.evaluation.reports.bins import BORDERS
 
 MissCause = Literal[
     "hidden", "border", "small", "loose", "crowd", "stolen", "never found", "late", "lost"
@@ -60,7 +60,7 @@ class Miss:
     """The track it is matched with the next time; None if it never is."""
     cause: MissCause
     cost: float
-    """Sum of the visible shares of its missed boxes."""
+    """Of its missed boxes (`costs`)."""
 
 
 def find_misses(sequence: AnnotatedSequence, matched: MatchedSequence) -> tuple[Miss, ...]:
@@ -123,7 +123,7 @@ def _missed_boxes(
         is_free = ~np.isin(content.tracks, tracks)
         for row in np.setdiff1d(np.arange(len(content.objects)), rows).tolist():
             closest = float(content.iou[row, is_free].max(initial=0.0))
-            visible = 1 - hidden_share(frame, row)
+            visible = box_cost(frame, row)
             causes = frozenset(_box_causes(frame, row, sequence.image_size, visible, closest))
             missed[int(content.objects[row])].append(
                 _MissedBox(frame.frame_index, visible, causes, owner)
@@ -146,7 +146,7 @@ def _box_causes(
         touches_border(box, image_size) or lies_outside(box, image_size)
     ):
         yield "border"
-    if (box[2:] - box[:2]).prod() < BORDERS["size"][0]:
+    if (box[2:] - box[:2]).prod() < SMALL_AREA:
         yield "small"
     if closest >= LOOSE_IOU:
         yield "loose"
@@ -181,7 +181,7 @@ def _miss(sequence: str, object_id: int, run: Sequence[_MissedBox], seen: _Traje
         old_track=old_track,
         new_track=new_track,
         cause=_cause(run, object_id, old_track, new_track),
-        cost=sum(box.visible for box in run),
+        cost=miss_cost(box.visible for box in run),
     )
 
 

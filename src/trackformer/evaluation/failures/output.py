@@ -27,7 +27,7 @@ from trackformer.evaluation.failures.frames import frame_pixels
 from trackformer.evaluation.failures.moments import Moment, moments_of
 from trackformer.evaluation.failures.page import ALL_FAILURES, described, failure_page, share
 from trackformer.evaluation.failures.strips import as_jpeg, draw_moment, joined, shown_side, titled
-from trackformer.evaluation.reports.tracking import ScoredVideo, TrackingReport
+from trackformer.evaluation.metrics.tracking import ScoredVideo
 from trackformer.tracking.videos.progress import progress_bar
 
 PAGE: Final = "index.html"
@@ -35,14 +35,19 @@ PICTURE_NAME: Final = "worst-{:03d}.jpg"
 
 
 def write_failure_report(
-    report: TrackingReport, folder: Path, num_worst: int, video: Path | None = None
+    split: str,
+    videos: Sequence[ScoredVideo],
+    folder: Path,
+    num_worst: int,
+    video: Path | None = None,
 ) -> tuple[Failure, ...]:
     """Write `index.html`, `failures.csv` and `worst-001.jpg`, ... into a folder.
 
     Pictures of an earlier report in the same folder go. A bar shows the frames read.
 
     Args:
-        report: With frames: see `check_frames`.
+        split: What was scored: the page's title.
+        videos: With frames: see `check_frames`.
         folder: Made if it does not exist.
         num_worst: So many failures have a picture.
         video: Where the frames are, if not beside the annotations.
@@ -54,15 +59,11 @@ def write_failure_report(
         DataError: A frame cannot be read, or the folder cannot be written to.
     """
     failures = worst_first(
-        [
-            failure
-            for entry in report.videos
-            for failure in find_failures(entry.sequence, entry.matched)
-        ]
+        [failure for entry in videos for failure in find_failures(entry.sequence, entry.matched)]
     )
     pictures = {}
     names = {entry: PICTURE_NAME.format(rank) for rank, entry in enumerate(failures, start=1)}
-    for failure, strip in _strips(report.videos, failures[:num_worst], video):
+    for failure, strip in _strips(videos, failures[:num_worst], video):
         with whole_file(folder / names[failure]) as unfinished:
             unfinished.write_bytes(as_jpeg(titled(strip, described(failure))))
         pictures[failure] = names[failure]
@@ -71,7 +72,7 @@ def write_failure_report(
             old.unlink()
     write_failures(failures, pictures, folder / ALL_FAILURES)
     with whole_file(folder / PAGE) as unfinished:
-        unfinished.write_text(failure_page(report.split, failures, pictures), encoding="utf-8")
+        unfinished.write_text(failure_page(split, failures, pictures), encoding="utf-8")
     return failures
 
 

@@ -1,7 +1,8 @@
 """CLEAR: matches that prefer to go on as in the frame before, and the mistakes that remain.
 
 Bernardin and Stiefelhagen 2008, "Evaluating Multiple Object Tracking Performance: The CLEAR MOT
-Metrics"; the same numbers as TrackEval's. Axis letters: P pairs, O objects.
+Metrics"; the same numbers as TrackEval's. Axis letters: P pairs, O objects, M
+sequences or sets of them.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from scipy.optimize import linear_sum_assignment
 
 from trackformer.evaluation.metrics.matches import EPSILON, FrameMatches, Matches, joined
 from trackformer.evaluation.metrics.motchallenge import MATCHING_IOU, CountedFrame, CountedSequence
+from trackformer.evaluation.metrics.shares import at_least_one
 
 NEVER = -1
 MOSTLY_TRACKED, MOSTLY_LOST = 0.8, 0.2
@@ -79,6 +81,35 @@ def tracked_objects(sequence: CountedSequence, matches: ClearMatches) -> tuple[i
     matched = np.bincount(matches.pairs.objects, minlength=len(sequence.object_ids))
     share = matched / sequence.boxes_of_objects
     return int((share > MOSTLY_TRACKED).sum()), int((share < MOSTLY_LOST).sum())
+
+
+def mota(
+    boxes: Float[np.ndarray, " M"],
+    results: Float[np.ndarray, " M"],
+    matches: Float[np.ndarray, " M"],
+    switches: Float[np.ndarray, " M"],
+) -> Float[np.ndarray, " M"]:
+    """MOTA = 1 - (FN + FP + IDSW) / objects, at most 1; 0 without objects.
+
+    Args:
+        boxes: Of objects: TP + FN.
+        results: Of tracks: TP + FP.
+        matches: TP.
+        switches: IDSW.
+    """
+    mistakes = boxes + results - 2 * matches + switches
+    return np.where(boxes > 0, 1 - mistakes / at_least_one(boxes), 0.0)
+
+
+def smota(
+    boxes: Float[np.ndarray, " M"],
+    results: Float[np.ndarray, " M"],
+    matches: Float[np.ndarray, " M"],
+    matched_iou: Float[np.ndarray, " M"],
+    switches: Float[np.ndarray, " M"],
+) -> Float[np.ndarray, " M"]:
+    """SMOTA = (sum of the IoU of TP - FP - IDSW) / objects, at most 1; 0 without objects."""
+    return np.asarray((matched_iou - (results - matches) - switches) / at_least_one(boxes))
 
 
 def _frame_matches(

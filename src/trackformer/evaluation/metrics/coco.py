@@ -21,7 +21,11 @@ from trackformer.errors import DataError
 ALL_CLASSES: Final = "all classes"
 """Name of the row over all classes."""
 ALL, SMALL, MEDIUM, LARGE = range(4)
-"""COCOeval's ranges of area; borders at 32^2 and 96^2 pixels."""
+"""COCOeval's ranges of area."""
+SMALL_AREA: Final = 32.0**2
+"""Square pixels below which an object is small."""
+LARGE_AREA: Final = 96.0**2
+"""Square pixels above which an object is large."""
 MOST_DETECTIONS: Final = -1
 """The last of COCOeval's limits: the 100 best detections of an image."""
 

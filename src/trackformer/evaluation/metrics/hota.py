@@ -1,7 +1,8 @@
 """HOTA: which results belong to which objects, and how well tracks stay on them.
 
 Luiten et al. 2021, "HOTA: A Higher Order Metric for Evaluating Multi-Object Tracking"; the same
-numbers as TrackEval's. Axis letters: P pairs, A thresholds.
+numbers as TrackEval's. Axis letters: P pairs, A thresholds,
+M sequences or sets of them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from scipy.optimize import linear_sum_assignment
 
 from trackformer.evaluation.metrics.matches import EPSILON, FrameMatches, Matches, joined
 from trackformer.evaluation.metrics.motchallenge import CountedFrame, CountedSequence
+from trackformer.evaluation.metrics.shares import at_least_one
 
 THRESHOLDS = np.arange(0.05, 0.99, 0.05)
 """The IoU from which a pair counts as matched: 0.05, 0.1, ..., 0.95."""
@@ -34,6 +36,41 @@ class Association:
     """TPA / (TPA + FNA)."""
     precision: Float[np.ndarray, "P A"]
     """TPA / (TPA + FPA)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HotaCurves:
+    """HOTA and its parts at every threshold, in [0, 1], of M sequences or sets of them.
+
+    Each score is the mean of its curve over the thresholds.
+    """
+
+    hota: Float[np.ndarray, "M A"]
+    """sqrt(DetA * AssA)."""
+    det_a: Float[np.ndarray, "M A"]
+    """TP / (TP + FN + FP)."""
+    ass_a: Float[np.ndarray, "M A"]
+    """Mean of `Association.accuracy` over the matched pairs."""
+
+
+def hota_curves(
+    boxes: Float[np.ndarray, " M"],
+    results: Float[np.ndarray, " M"],
+    matches: Float[np.ndarray, "M A"],
+    association_sum: Float[np.ndarray, "M A"],
+) -> HotaCurves:
+    """HOTA, DetA and AssA from sums (Luiten et al. 2021, equations 15 to 17 at each threshold).
+
+    Args:
+        boxes: TP + FN: boxes of objects.
+        results: TP + FP: boxes of tracks.
+        matches: TP: matched pairs whose IoU reaches the threshold.
+        association_sum: `Association.accuracy`, summed over the matched pairs.
+    """
+    union = boxes[:, None] + results[:, None] - matches
+    det_a = matches / at_least_one(union)
+    ass_a = association_sum / at_least_one(matches)
+    return HotaCurves(np.sqrt(det_a * ass_a), det_a, ass_a)
 
 
 def hota_matches(sequence: CountedSequence) -> Matches:

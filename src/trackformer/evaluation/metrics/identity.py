@@ -7,9 +7,11 @@ the same numbers as TrackEval's.
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float
 from scipy.optimize import linear_sum_assignment
 
 from trackformer.evaluation.metrics.motchallenge import MATCHING_IOU, CountedSequence
+from trackformer.evaluation.metrics.shares import at_least_one
 
 
 def identity_matches(sequence: CountedSequence) -> int:
@@ -24,3 +26,18 @@ def identity_matches(sequence: CountedSequence) -> int:
         rows, columns = np.nonzero(frame.iou >= MATCHING_IOU)
         shared[frame.objects[rows], frame.tracks[columns]] += 1
     return int(shared[linear_sum_assignment(-shared)].sum())
+
+
+def idf1(
+    matches: Float[np.ndarray, " M"],
+    boxes: Float[np.ndarray, " M"],
+    results: Float[np.ndarray, " M"],
+) -> Float[np.ndarray, " M"]:
+    """IDF1 = 2 IDTP / (2 IDTP + IDFP + IDFN), [0, 1], of M sequences or sets of them.
+
+    Args:
+        matches: IDTP (`identity_matches`).
+        boxes: Of objects: IDTP + IDFN.
+        results: Of tracks: IDTP + IDFP.
+    """
+    return np.asarray(matches / at_least_one((boxes + results) / 2))

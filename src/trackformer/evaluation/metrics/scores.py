@@ -8,7 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from trackformer.evaluation.metrics.clear import mota, smota
 from trackformer.evaluation.metrics.counts import TrackingCounts
+from trackformer.evaluation.metrics.hota import HotaCurves, hota_curves
+from trackformer.evaluation.metrics.identity import idf1
+from trackformer.evaluation.metrics.shares import at_least_one
 
 SMALL = 1e-10
 """TrackEval's guard of the mean IoU where nothing is matched; makes it 1."""
@@ -75,15 +79,6 @@ class TrackingScores:
     """How many different tracks there are."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class HotaCurves:
-    """What HOTA and its parts are means of, in [0, 1]; A: `hota.THRESHOLDS`."""
-
-    hota: Float[np.ndarray, "M A"]
-    det_a: Float[np.ndarray, "M A"]
-    ass_a: Float[np.ndarray, "M A"]
-
-
 def tracking_scores(name: str, counts: TrackingCounts) -> TrackingScores:
     """The scores that follow from the sums of one sequence, or of one set of them (M = 1)."""
 
@@ -104,41 +99,30 @@ def tracking_scores(name: str, counts: TrackingCounts) -> TrackingScores:
     )
 
 
-def hota_curves(counts: TrackingCounts) -> HotaCurves:
+def curves_of(counts: TrackingCounts) -> HotaCurves:
     """HOTA, DetA and AssA at every threshold."""
-    matches = counts.hota_matches
-    boxes, results = counts.boxes[:, None], counts.result_boxes[:, None]
-    det_a = matches / _at_least_one(boxes + results - matches)
-    ass_a = counts.association / _at_least_one(matches)
-    return HotaCurves(np.sqrt(det_a * ass_a), det_a, ass_a)
+    return hota_curves(counts.boxes, counts.result_boxes, counts.hota_matches, counts.association)
 
 
 def score_shares(counts: TrackingCounts) -> Mapping[str, Float[np.ndarray, " M"]]:
     """All scores that are shares, by their names in `TrackingScores`; 1 is the best."""
-    curves, matches = hota_curves(counts), counts.hota_matches
+    curves, matches = curves_of(counts), counts.hota_matches
     boxes, results = counts.boxes, counts.result_boxes
-    mistakes = boxes + results - 2 * counts.matches + counts.switches
     return {
         "hota": curves.hota.mean(-1),
         "det_a": curves.det_a.mean(-1),
         "ass_a": curves.ass_a.mean(-1),
         "loc_a": (np.maximum(SMALL, counts.iou) / np.maximum(SMALL, matches)).mean(-1),
-        "mota": np.where(boxes > 0, 1 - mistakes / _at_least_one(boxes), 0.0),
-        "smota": (counts.matched_iou - (results - counts.matches) - counts.switches)
-        / _at_least_one(boxes),
-        "motp": counts.matched_iou / _at_least_one(counts.matches),
-        "idf1": counts.identity_matches / _at_least_one((boxes + results) / 2),
-        "precision": counts.matches / _at_least_one(results),
-        "recall": counts.matches / _at_least_one(boxes),
-        "det_re": (matches / _at_least_one(boxes[:, None])).mean(-1),
-        "det_pr": (matches / _at_least_one(results[:, None])).mean(-1),
-        "ass_re": (counts.association_recall / _at_least_one(matches)).mean(-1),
-        "ass_pr": (counts.association_precision / _at_least_one(matches)).mean(-1),
-        "idp": counts.identity_matches / _at_least_one(results),
-        "idr": counts.identity_matches / _at_least_one(boxes),
+        "mota": mota(boxes, results, counts.matches, counts.switches),
+        "smota": smota(boxes, results, counts.matches, counts.matched_iou, counts.switches),
+        "motp": counts.matched_iou / at_least_one(counts.matches),
+        "idf1": idf1(counts.identity_matches, boxes, results),
+        "precision": counts.matches / at_least_one(results),
+        "recall": counts.matches / at_least_one(boxes),
+        "det_re": (matches / at_least_one(boxes[:, None])).mean(-1),
+        "det_pr": (matches / at_least_one(results[:, None])).mean(-1),
+        "ass_re": (counts.association_recall / at_least_one(matches)).mean(-1),
+        "ass_pr": (counts.association_precision / at_least_one(matches)).mean(-1),
+        "idp": counts.identity_matches / at_least_one(results),
+        "idr": counts.identity_matches / at_least_one(boxes),
     }
-
-
-def _at_least_one(count: Float[np.ndarray, "M ..."]) -> Float[np.ndarray, "M ..."]:
-    """A denominator: where nothing is counted, the share is 0."""
-    return np.asarray(np.maximum(count, 1.0))

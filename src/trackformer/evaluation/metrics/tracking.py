@@ -48,6 +48,15 @@ class MatchedSequence:
     counts: TrackingCounts
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoredVideo:
+    """One video as it was scored: only the frames asked for have objects and results."""
+
+    sequence: AnnotatedSequence
+    results: Sequence[ResultFrame]
+    matched: MatchedSequence
+
+
 def evaluate_tracking(
     ground_truth: AnnotatedData, results: Mapping[str, Sequence[ResultFrame]]
 ) -> EvaluationTable:

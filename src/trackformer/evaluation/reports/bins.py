@@ -15,13 +15,14 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from trackformer.data.annotations import AnnotatedSequence
+from trackformer.evaluation.metrics.coco import LARGE_AREA, SMALL_AREA
 from trackformer.evaluation.metrics.matches import Matches
 from trackformer.evaluation.metrics.tracking import MatchedSequence
 
 Kind = Literal["visibility", "size"]
 BORDERS: Final[dict[Kind, tuple[float, ...]]] = {
     "visibility": (0.25, 0.5, 0.75),
-    "size": (32.0**2, 96.0**2),  # COCO's, square pixels of the frame
+    "size": (SMALL_AREA, LARGE_AREA),
 }
 NAMES: Final[dict[Kind, tuple[str, ...]]] = {
     "visibility": ("0-25 %", "25-50 %", "50-75 %", "75-100 %"),

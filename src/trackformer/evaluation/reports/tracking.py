@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
+from trackformer.data.annotations import AnnotatedData
 from trackformer.data.results import ResultFrame
 from trackformer.evaluation.failures.switches import Switch, find_switches
 from trackformer.evaluation.metrics.frame_range import frames_in_range, only_frames, only_results
-from trackformer.evaluation.metrics.scores import HotaCurves, hota_curves
+from trackformer.evaluation.metrics.hota import HotaCurves
+from trackformer.evaluation.metrics.scores import curves_of
 from trackformer.evaluation.metrics.tracking import (
     EvaluationTable,
-    MatchedSequence,
+    ScoredVideo,
     check_all_have_results,
     combined_counts,
     match_sequence,
@@ -23,15 +24,6 @@ from trackformer.evaluation.metrics.tracking import (
 from trackformer.evaluation.reports.bins import BinScores, bin_scores
 from trackformer.evaluation.reports.classes import ClassTable, evaluate_classes
 from trackformer.evaluation.reports.intervals import Interval, score_intervals
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ScoredVideo:
-    """One video as it was scored: only the frames asked for have objects and results."""
-
-    sequence: AnnotatedSequence
-    results: Sequence[ResultFrame]
-    matched: MatchedSequence
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -105,7 +97,7 @@ def report_tracking(
             for switch in find_switches(entry, pairs)
         ),
         curves={
-            row.name: hota_curves(count)
+            row.name: curves_of(count)
             for row, count in zip(
                 (*table.sequences, table.combined), (*counts, together), strict=True
             )

@@ -7,10 +7,14 @@ from typing import Any
 
 
 def changes_in(path: Path | None) -> dict[str, Any]:
-    """What the file sets, checked; nothing without a file."""
-    from trackformer.config import read_settings
+    """What the file sets, by our names or the published ones, checked; nothing without a file."""
+    from trackformer.config import read_yaml, settings_from
+    from trackformer.tracking.lifecycle.published_settings import is_published, translated
     from trackformer.tracking.settings import TrackerSettings
 
     if path is None:
         return {}
-    return read_settings(TrackerSettings, path).model_dump(exclude_unset=True)
+    content = read_yaml(path)
+    if is_published(content):
+        content = translated(content, str(path))
+    return settings_from(TrackerSettings, content, str(path)).model_dump(exclude_unset=True)
