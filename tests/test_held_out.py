@@ -92,7 +92,7 @@ def of_scene(value: float) -> Scores:
 def test_the_tables_show_both_sides_and_the_spread_over_seeds():
     ours = [{"a": of_scene(50), "b": of_scene(60)}, {"a": of_scene(52), "b": of_scene(62)}]
     lines = list(report(ours, {"a": of_scene(40), "b": of_scene(44)}))
-    rows = [line.split(" | ") for line in lines if line.startswith("|")]
+    rows = [line.split(" | ") for line in lines if line.startswith("| ")]
     by_name = {row[0].strip("| "): row[1].strip(" |") for row in rows}
     assert by_name["a"] == "51.00±1.41"  # the later table: AP50
     assert by_name["8"] == "56.0±1.4"

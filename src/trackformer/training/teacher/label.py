@@ -151,4 +151,5 @@ def labelled_film(
 
 
 def _extended(rows: Rows, more: Rows) -> Rows:
-    return np.concatenate([rows, more.astype(rows.dtype)])
+    extended: Rows = np.concatenate([rows, more.astype(rows.dtype)])
+    return extended
