@@ -41,6 +41,8 @@ class VideoRun:
     """Reading, tracking, drawing and writing together."""
     broken_off: str | None
     """Why the video ended before its end; None if it did not."""
+    remarks: tuple[str, ...] = ()
+    """What to know before relying on frame numbers or times (`FrameSource.remarks`)."""
 
 
 def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a default
@@ -159,4 +161,5 @@ def _run(
         num_objects=num_objects,
         seconds=time.monotonic() - start,
         broken_off=reading.broken_off,
+        remarks=source.remarks,
     )

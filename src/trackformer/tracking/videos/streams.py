@@ -136,6 +136,7 @@ class _Stream:
         self._current: tuple[Frame, PreparedFrame] | None = None
         self._reading: Reading | None = None
         self._failure: str | None = None
+        self._remarks: tuple[str, ...] = ()
         self._start = time.monotonic()
         self._num_frames = self._num_objects = 0
         self.declared_frames: int | None = 0
@@ -151,7 +152,7 @@ class _Stream:
         try:
             source = self.resources.enter_context(opened(self._source))
             self._reading = Reading(source, model)
-            self.declared_frames = source.num_frames
+            self.declared_frames, self._remarks = source.num_frames, source.remarks
             # Files come with the first frame: a video without any leaves earlier ones alone.
             self._frames = self.resources.enter_context(closing(self._reading.frames()))
             self._current = next(self._frames)
@@ -212,6 +213,7 @@ class _Stream:
             num_objects=self._num_objects,
             seconds=time.monotonic() - self._start,
             broken_off=self._failure or cut,
+            remarks=self._remarks,
         )
 
     def _fail(self, error: TrackFormerError) -> None:

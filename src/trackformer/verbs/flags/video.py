@@ -65,6 +65,8 @@ def report(run: VideoRun) -> int:
     rate = run.num_frames / max(run.seconds, 1e-9)
     print(f"{run.num_frames} frames, {run.num_objects} boxes, {rate:.1f} frames per second")
     _print_files(run.files)
+    for remark in run.remarks:
+        print(f"note: {remark}", file=sys.stderr)
     if run.broken_off is None:
         return 0
     kept = "; the frames before are kept" if run.num_frames else ""
