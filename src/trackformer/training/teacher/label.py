@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -15,8 +15,6 @@ from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, Annotate
 from trackformer.data.results import ResultFrame
 from trackformer.errors import DataError
 from trackformer.training.teacher.settings import LabelSettings
-
-Rows = TypeVar("Rows", bound=Shaped[np.ndarray, "*_"])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,6 +148,7 @@ def labelled_film(
     return replace(film, frames=tuple(frames))
 
 
-def _extended(rows: Rows, more: Rows) -> Rows:
-    extended: Rows = np.concatenate([rows, more.astype(rows.dtype)])
-    return extended
+def _extended(
+    rows: Shaped[np.ndarray, " A"], more: Shaped[np.ndarray, " E"]
+) -> Shaped[np.ndarray, " A+E"]:
+    return np.concatenate([rows, more.astype(rows.dtype)])
