@@ -13,7 +13,7 @@ from trackformer.data.annotations import AnnotatedData, AnnotatedSequence, frame
 from trackformer.data.read import read_annotations
 from trackformer.data.results import ResultFrame
 from trackformer.errors import ConfigError, DataError
-from trackformer.training.teacher.label import Found, labelled_film, with_labels_of
+from trackformer.training.teacher.label import Found, labelled_film, moved, with_labels_of
 from trackformer.training.teacher.settings import LabelSettings
 from trackformer.training.teacher.write import label
 from tracking.proposals.test_onnx_proposals import with_answer
@@ -82,6 +82,26 @@ def test_what_lies_in_an_ignore_region_is_left_out():
     frame = labelled(Sees(ELSEWHERE, scores=[0.9]), crowd)
     assert len(frame.boxes_xyxy) == 1
     assert len(frame.ignore_boxes_xyxy) == 1
+
+
+def test_loose_boxes_move_onto_the_teachers_where_both_mean_the_same_person():
+    tight, loose_one = [1.0, 0, 9, 10], [0.0, 0, 12, 10]
+    both = replace(
+        ONE,
+        boxes_xyxy=np.array([loose_one, ANNOTATED], dtype=float),
+        labels=np.array([0, 0]),
+        track_ids=np.array([3, 7]),
+        visibility=np.ones(2),
+    )
+    settings = LabelSettings(move_score=0.5)
+    # The second box overlaps the teacher's more (0.8) than the first one does (2 / 3).
+    frame = moved(both, Sees(tight, scores=[0.9]).found, settings)
+    assert frame.boxes_xyxy.tolist() == [loose_one, tight]
+    assert frame.track_ids.tolist() == [3, 7]
+    unsure = moved(both, Sees(tight, scores=[0.4]).found, settings)
+    assert unsure.boxes_xyxy.tolist() == both.boxes_xyxy.tolist()
+    never = moved(both, Sees(tight, scores=[1.0]).found, LabelSettings())
+    assert never.boxes_xyxy.tolist() == both.boxes_xyxy.tolist()
 
 
 def test_a_class_that_nobody_annotated_is_refused():

@@ -68,9 +68,10 @@ def with_labels_of(
     for sequence in data.sequences:
         frames = []
         for frame in sequence.frames:
-            found = unannotated(teacher.find(frame), frame, settings)
+            seen = teacher.find(frame)
+            found = unannotated(seen, frame, settings)
             is_object = (found.scores >= settings.object_score) & (not sequence.is_video)
-            frames.append(with_boxes(frame, found, is_object, label))
+            frames.append(with_boxes(moved(frame, seen, settings), found, is_object, label))
             on_frame()
         sequences.append(replace(sequence, frames=tuple(frames)))
     return replace(data, sequences=tuple(sequences))
@@ -85,6 +86,25 @@ def unannotated(found: Found, frame: AnnotatedFrame, settings: LabelSettings) ->
     return found.select(
         (found.scores >= settings.ignore_score) & ~is_annotated & (inside <= settings.same_place)
     )
+
+
+def moved(frame: AnnotatedFrame, found: Found, settings: LabelSettings) -> AnnotatedFrame:
+    """Annotated objects with the teacher's boxes, where it is sure and both agree on one another.
+
+    An object keeps its identity, and its box where the teacher sees nothing or somebody else.
+    """
+    sure = found.select(found.scores >= settings.move_score)
+    if settings.move_score >= 1 or len(sure.scores) == 0 or len(frame.boxes_xyxy) == 0:
+        return frame
+    overlap = pairwise_iou(
+        torch.from_numpy(frame.boxes_xyxy), torch.from_numpy(sure.boxes_xyxy)
+    ).numpy()
+    theirs = overlap.argmax(1)
+    rows = np.arange(len(theirs))
+    is_mutual = overlap.argmax(0)[theirs] == rows
+    moves = is_mutual & (overlap[rows, theirs] >= settings.same_place)
+    boxes = np.where(moves[:, None], sure.boxes_xyxy[theirs], frame.boxes_xyxy)
+    return replace(frame, boxes_xyxy=boxes)
 
 
 def with_boxes(

@@ -22,6 +22,9 @@ class LabelSettings(Settings):
     """From here on a box is an ignore region: training blames nobody for seeing something there."""
     same_place: Score = 0.5
     """Boxes that overlap an annotated object by this IoU are that object, and left out."""
+    move_score: Score = 1.0
+    """From here on the teacher's box replaces that of the annotated object which it overlaps most
+    (`same_place`): for annotation whose boxes are loose, or run ahead. 1: never."""
     shortest_track: PositiveInt = 5
     """Boxes of film that belong to no track seen in as many frames are ignore regions."""
     area: PositiveInt = 544 * 960
