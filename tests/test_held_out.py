@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from benchmarks.held_out import folds
 from benchmarks.held_out import scores as kept
 from benchmarks.held_out.choices import best_choice, chosen_on_the_others
 from benchmarks.held_out.detections import best_temperature, score_error, target_in
@@ -16,14 +17,15 @@ from tiny_models import tiny_model
 from trackformer.checkpoints.model_files import save_model
 from trackformer.config import settings_from
 from trackformer.data.annotations import AnnotatedSequence, frame_without_objects
+from trackformer.training.run_state import RunState, save_state
 from trackformer.training.settings import TrainingSettings
 
 
 def test_every_scene_is_held_out_exactly_once():
     names = [f"scene {number}" for number in range(6)]
-    folds = dealt(names, 3)
-    assert [len(fold) for fold in folds] == [2, 2, 2]
-    assert sorted(name for fold in folds for name in fold) == names
+    hands = dealt(names, 3)
+    assert [len(hand) for hand in hands] == [2, 2, 2]
+    assert sorted(name for hand in hands for name in hand) == names
     assert dealt(names, 9) == [(name,) for name in names]
 
 
@@ -150,3 +152,19 @@ def test_a_fold_trains_on_the_others_and_is_not_trained_again(tmp_path):
     made = weights.stat().st_mtime_ns
     train_without(["a", "c"], recipe, tmp_path / "data", tmp_path / "fold")
     assert weights.stat().st_mtime_ns == made
+
+
+def test_weights_of_a_run_that_was_stopped_are_not_scored(tmp_path, monkeypatch):
+    folder = tmp_path / "fold"
+    content = {"output": "unused", "initial": "nano", "sources": [{"path": "data"}]}
+    recipe = settings_from(TrainingSettings, content, "test")
+    (tmp_path / "data").mkdir()
+
+    def stopped(settings, *, resume):
+        state = RunState(1, {}, None, {}, {}, None)
+        settings.output.mkdir(parents=True)
+        save_state(state, settings.output / "last.pt")
+
+    monkeypatch.setattr(folds, "train", stopped)
+    with pytest.raises(SystemExit, match="goes on"):
+        train_without(["a"], recipe, tmp_path / "data", folder)

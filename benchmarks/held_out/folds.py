@@ -40,6 +40,9 @@ def train_without(
         recipe: Its first source is replaced by the other scenes.
         data: The folder of all scenes.
         folder: Of the run.
+
+    Raises:
+        SystemExit: The run was asked to stop; it goes on with the next call.
     """
     output = folder / "run"
     weights, state = output / "last.safetensors", output / "last.pt"
@@ -54,4 +57,6 @@ def train_without(
     first = recipe.sources[0].model_copy(update={"path": others})
     changes: dict[str, Any] = {"sources": (first, *recipe.sources[1:]), "output": output}
     train(recipe.model_copy(update=changes), resume=state.exists())
+    if load_state(state).step < recipe.optimizer.steps:
+        raise SystemExit(f"{output}: stopped; the same command goes on")
     return weights
