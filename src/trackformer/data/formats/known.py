@@ -15,10 +15,12 @@ from trackformer.data.formats.crowdhuman import (
     read_crowdhuman,
     write_crowdhuman,
 )
-from trackformer.data.formats.cvat.reading import cvat_files, read_cvat
+from trackformer.data.formats.cvat.reading import read_cvat
+from trackformer.data.formats.cvat.tasks import cvat_files
 from trackformer.data.formats.cvat.writing import cvat_image_place, write_cvat
 from trackformer.data.formats.kitti import kitti_image_place, label_folder, read_kitti, write_kitti
 from trackformer.data.formats.malformed import Report
+from trackformer.data.formats.mot.benchmarks import benchmark_files
 from trackformer.data.formats.mot.folder import is_sequence_folder
 from trackformer.data.formats.mot.mots import is_mots, read_mots
 from trackformer.data.formats.mot.reading import read_mot
@@ -27,7 +29,9 @@ from trackformer.data.formats.names import FormatName
 from trackformer.data.formats.scalabel import is_scalabel, read_scalabel, write_scalabel
 from trackformer.data.formats.traits import Trait
 from trackformer.data.formats.writing import grouped_image_place
-from trackformer.data.formats.yolo import find_settings, read_yolo, write_yolo, yolo_image_place
+from trackformer.data.formats.yolo.places import find_settings
+from trackformer.data.formats.yolo.reading import read_yolo
+from trackformer.data.formats.yolo.writing import write_yolo, yolo_image_place
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ def _is_mot(path: Path) -> bool:
         return True
     if path.is_file():
         return path.suffix == ".txt" and label_folder(path) is None
-    return is_sequence_folder(path) or any(is_sequence_folder(part) for part in path.glob("*/"))
+    return bool(benchmark_files(path)) or is_sequence_folder(path) or any(is_sequence_folder(part) for part in path.glob("*/"))
 
 
 def _read_mot(path: Path, report: Report) -> AnnotatedData:

@@ -8,7 +8,7 @@ from typing import Final
 
 from trackformer.data.annotations import AnnotatedData
 from trackformer.data.formats.mot.reading import (
-    CLASS_NAMES,
+    read_mot_file,
     read_mot_ground_truth,
     read_mot_results,
 )
@@ -60,8 +60,7 @@ def _read_file(
     frames = read_mot_results(result_file(results, name, is_only=True))
     # The file does not tell how long the video is: it may go on after its last annotated frame.
     num_frames = frames[-1].frame_index + 1 if frames else 0
-    sequence = read_mot_ground_truth(ground_truth, num_frames)
-    return AnnotatedData((sequence,), CLASS_NAMES), {name: frames}
+    return read_mot_file(ground_truth, num_frames), {name: frames}
 
 
 def result_file(results: Path, name: str, own_file: str = RESULT_FILE, *, is_only: bool) -> Path:

@@ -10,7 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from trackformer.atomic_files import whole_file
-from trackformer.data.formats.coco.reading import Record, coco_image_folder, read_coco_json
+from trackformer.data.formats.coco.reading import (
+    Record,
+    coco_image_folder,
+    is_of_video,
+    read_coco_json,
+)
 from trackformer.data.formats.text_files import read_json
 from trackformer.errors import ConfigError, DataError
 
@@ -39,7 +44,7 @@ def holds_still_images(path: Path) -> bool:
     content = read_json(path)
     if not isinstance(content, dict) or "images" not in content:
         return False
-    return not any("video_id" in image for image in content["images"])
+    return not any(is_of_video(image) for image in content["images"])
 
 
 def read_coco_images(path: Path, image_folder: Path | None = None) -> CocoImages:
