@@ -12,7 +12,6 @@ from jaxtyping import Bool
 
 from trackformer.errors import DataError
 
-
 MAX_RUN_BITS = 60
 
 

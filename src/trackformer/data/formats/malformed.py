@@ -23,12 +23,10 @@ Mistake: TypeAlias = Literal[
     "size",
 ]
 """malformed: a line or entry that cannot be understood; shared-id: one id for two boxes of a frame;
-no-area: a box without width or height; unknown-class: a class the data do not have; considered-class: a doubt, see
-`DOUBTS`; beyond-end: a
-frame after the last; missing-image: no such file; outside-data: an
-image that lies elsewhere than the data; size: images of another size than declared."""
-
-
+no-area: a box without width or height; unknown-class: a class the data do not have;
+considered-class: see `DOUBTS`; beyond-end: a frame after the last; missing-image: no such file, or
+one that is no frame; outside-data: an image that lies elsewhere than the data; size: images of
+another size than declared."""
 DOUBTS: tuple[Mistake, ...] = ("considered-class",)
 """What is read as the format has it, but hardly meant so: MOTChallenge's other classes, considered
 as pedestrians are. For `trackformer data check`; nobody else stops at them."""
@@ -55,3 +53,9 @@ def refuse(error: MalformedError) -> None:
     """
     if error.mistake not in DOUBTS:
         raise error
+
+
+def refuse_but_images(error: MalformedError) -> None:
+    """`refuse` for whoever needs no images: those elsewhere than the data are no mistake then."""
+    if error.mistake != "outside-data":
+        refuse(error)

@@ -52,7 +52,8 @@ def required_size(sequence: AnnotatedSequence) -> tuple[int, int]:
     size = sequence.image_size or size_of_first(paths)
     if size is None:
         raise DataError(
-            f"{sequence.name}: expected images, because the format to write needs their size"
+            f"{sequence.name}: expected images, or tracks that tell their size, because the format "
+            "to write needs it"
         )
     return size
 

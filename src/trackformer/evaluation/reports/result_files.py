@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from trackformer.data.annotations import AnnotatedData
+from trackformer.data.formats.malformed import refuse_but_images
 from trackformer.data.formats.mot.reading import (
     read_mot_file,
     read_mot_ground_truth,
@@ -35,7 +36,7 @@ def read_scored(
     """
     if ground_truth.suffix == ".txt":
         return _read_file(ground_truth, results)
-    data = read_annotations(ground_truth)
+    data = read_annotations(ground_truth, report=refuse_but_images)
     return data, read_results(data, results)
 
 

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from trackformer.data.formats.mot.mots import MotsResultsWriter, mots_frame_of
 from trackformer.data.formats.mot.published_results import written_as_published
 from trackformer.data.formats.mot.reading import MotResultsWriter
+from trackformer.data.formats.tracks import VIDEO, video_record
 from trackformer.data.masks import RunLengths, encode_mask
 from trackformer.data.results import result_of, result_of_detections
 from trackformer.errors import DataError
@@ -32,6 +34,8 @@ class ResultsWriter:
     _video: VideoWriter | None
     _drawer: TrackDrawer
     _as_published: bool
+    _source: FrameSource
+    _class_names: tuple[str, ...]
 
     def append(self, frame: Frame, found: TrackedObjects | Detections) -> None:
         """Write what was found in the next frame.
@@ -45,7 +49,10 @@ class ResultsWriter:
             result = result_of_detections(found)
         try:
             self._rows.append(written_as_published(result) if self._as_published else result)
-            self._lines.write((json.dumps(as_record(frame, found)) + "\n").encode())
+            record = as_record(frame, found)
+            if frame.frame_index == 0:
+                record[VIDEO] = self._video_record(frame)
+            self._lines.write((json.dumps(record) + "\n").encode())
             if self._masks is not None and isinstance(found, TrackedObjects):
                 self._masks.append(mots_frame_of(found))
         except OSError as error:
@@ -53,6 +60,12 @@ class ResultsWriter:
         if self._video is not None:
             # Drawn in the encoder's thread, while the model works on the next frame.
             self._video.write_drawing(partial(self._drawer.draw, frame.pixels, found))
+
+    def _video_record(self, frame: Frame) -> dict[str, Any]:
+        """So that the results alone can become any format (`trackformer data convert`)."""
+        height, width = frame.pixels.shape[:2]
+        name = Path(self._source.name.rstrip("/")).stem or "video"
+        return video_record(name, (height, width), self._source.frame_rate, self._class_names)
 
 
 @contextmanager
@@ -83,7 +96,9 @@ def open_outputs(
         video = None
         if files.video is not None:
             video = stack.enter_context(VideoWriter(files.video, source.frame_rate))
-        yield ResultsWriter(rows, lines, masks, video, TrackDrawer(class_names), as_published)
+        yield ResultsWriter(
+            rows, lines, masks, video, TrackDrawer(class_names), as_published, source, class_names
+        )
 
 
 def as_record(frame: Frame, found: TrackedObjects | Detections) -> dict[str, Any]:

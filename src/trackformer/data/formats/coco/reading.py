@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
-from trackformer.data.formats.assembly import NO_ID, Corners, Entry, Kind, assemble_frames
+from trackformer.data.formats.assembly import NO_ID, Corners, Entry, Kind, assemble_frames, score_of
 from trackformer.data.formats.image_folders import (
     folder_with,
     is_file,
@@ -156,6 +156,7 @@ class _Dataset:
             label=self.label_of[annotation["category_id"]],
             track_id=track_id,
             visibility=finite(annotation.get("visibility", 1), "a visibility"),
+            score=score_of(annotation.get("score")),
             visible_box_xyxy=None if visible is None else _corners(visible),
             segmentation=_segmentation(annotation, mask_path),
         )

@@ -155,9 +155,7 @@ def _video(
 
 
 def _are_within(frames: Collection[str], first: int, length: int) -> bool:
-    return all(
-        first <= whole(frame, "a frame", 0, MAX_FRAME) < first + length for frame in frames
-    )
+    return all(first <= whole(frame, "a frame", 0, MAX_FRAME) < first + length for frame in frames)
 
 
 def _size(head: ElementTree.Element | None) -> tuple[int, int] | None:

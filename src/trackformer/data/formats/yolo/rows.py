@@ -133,4 +133,6 @@ def _is_around(row: list[str]) -> bool:
     except ValueError:
         return False
     xs, ys = points[::2], points[1::2]
-    return all(2 * abs(px - x) <= width for px in xs) and all(2 * abs(py - y) <= height for py in ys)
+    return all(2 * abs(px - x) <= width for px in xs) and all(
+        2 * abs(py - y) <= height for py in ys
+    )
