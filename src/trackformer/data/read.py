@@ -64,8 +64,6 @@ def read_source(source: SourceSettings) -> AnnotatedData:
         DataError: See `read_annotations` and `synthetic_data`.
     """
     if source.path is not None:
-        return read_annotations(
-            source.path, source.format, image_folders=source.image_folders
-        )
+        return read_annotations(source.path, source.format, image_folders=source.image_folders)
     assert source.synthetic is not None
     return synthetic_data(source.synthetic)

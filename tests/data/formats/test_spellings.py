@@ -1,4 +1,4 @@
-"""Annotations as other programs spell them: read right, or refused, never read as something else."""
+"""Annotations as other programs spell them: read right, or refused."""
 
 from __future__ import annotations
 
@@ -138,7 +138,8 @@ def test_yolo_folders_are_read_at_any_depth(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    "line", ["./images/my a.png", ".\\images\\my a.png", "images/my a.png\r", "data/images/my a.png"]
+    "line",
+    ["./images/my a.png", ".\\images\\my a.png", "images/my a.png\r", "data/images/my a.png"],
 )
 def test_lists_of_images_may_have_spaces_and_be_of_any_system(tmp_path: Path, line: str):
     write_image(tmp_path / "images/my a.png")

@@ -143,7 +143,7 @@ def _parse_fields(fields: Sequence[str], where: str) -> _Line:
         box_xyxy=(left, top, right, bottom),
         kind=Kind.IGNORED if is_ignored else Kind.OBJECT,
         track_id=NO_ID if is_ignored else whole(fields[1], "an id"),
-        visibility=VISIBILITY_OF_OCCLUSION.get(finite(fields[4], "an occlusion"), 1.0),
+        visibility=VISIBILITY_OF_OCCLUSION.get(int(finite(fields[4], "an occlusion")), 1.0),
         score=score_of(finite(fields[SCORE], "a score")) if len(fields) == MAX_COLUMNS else None,
     )
     return _Line(entry, fields[2])

@@ -54,7 +54,9 @@ def read_validation(
         ConfigError: The data are partly videos and partly images, or have no such score.
         DataError: They cannot be read.
     """
-    data = with_classes_of(read_annotations(path, format_name, image_folders=image_folders), class_names)
+    data = with_classes_of(
+        read_annotations(path, format_name, image_folders=image_folders), class_names
+    )
     kinds = {sequence.is_video for sequence in data.sequences}
     if len(kinds) != 1:
         raise ConfigError(f"{path}: expected videos or still images to validate on, got both")

@@ -54,9 +54,7 @@ def run(options: argparse.Namespace) -> int:
     )
 
     limits = None if options.model is None else _limits(options.model)
-    report = check_data(
-        options.path, options.val, limits, options.format, options.image_folder
-    )
+    report = check_data(options.path, options.val, limits, options.format, options.image_folder)
     print_whole(statistics_table(report))
     if report.findings:
         # Not whole: sentences may be broken into lines where the terminal ends.

@@ -55,9 +55,9 @@ def read_mot(path: Path, report: Report = refuse) -> AnnotatedData:
     """Read a sequence folder, a split folder of them, or a ground-truth file.
 
     Also a folder of VisDrone (`annotations/NAME.txt` beside `sequences/NAME`) or UAVDT
-    (`NAME_gt_whole.txt`). A sub-folder is a sequence where it holds `gt` or `img1`. Classes are those of `gt/labels.txt`
-    where there is one (CVAT writes it), of VisDrone or UAVDT where the columns are theirs, else
-    MOTChallenge's, of which pedestrians are objects.
+    (`NAME_gt_whole.txt`). A sub-folder is a sequence where it holds `gt` or `img1`. Classes are
+    those of `gt/labels.txt` where there is one (CVAT writes it), of VisDrone or UAVDT where the
+    columns are theirs, else MOTChallenge's, of which pedestrians are objects.
     """
     if path.is_file() or benchmark_files(path):
         files = [path] if path.is_file() else benchmark_files(path)

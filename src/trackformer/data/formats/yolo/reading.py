@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
-from trackformer.data.formats.assembly import assemble_frames
+from trackformer.data.formats.assembly import Entry, assemble_frames
 from trackformer.data.formats.image_folders import is_file
 from trackformer.data.formats.malformed import MalformedError, Report, refuse
 from trackformer.data.formats.text_files import read_text
@@ -110,7 +110,7 @@ def _read_still(
         report(MalformedError("missing-image", str(image), "expected a readable image"))
         return None
     parsed = [parse_row(fields, where, size, layout) for where, fields in rows]
-    entries = []
+    entries: list[Entry] = []
     for entry in parsed:
         if isinstance(entry, MalformedError):
             report(entry)
