@@ -15,8 +15,8 @@ from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, Annotate
 from trackformer.data.formats.assembly import Corners, Entry, Kind, assemble_frames
 from trackformer.data.formats.class_lists import ordered_classes
 from trackformer.data.formats.image_folders import folder_with, image_named
+from trackformer.data.formats.limits.numbers import finite, shown
 from trackformer.data.formats.malformed import MalformedError, Report, refuse
-from trackformer.data.formats.numbers import finite, shown
 from trackformer.data.formats.text_files import read_text
 from trackformer.data.formats.writing import image_suffix, still_or_frame_name
 from trackformer.errors import DataError

@@ -15,8 +15,8 @@ from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, Annotate
 from trackformer.data.formats.assembly import NO_ID, Entry, Kind, assemble_frames, score_of
 from trackformer.data.formats.class_lists import ordered_classes
 from trackformer.data.formats.image_folders import list_frames, size_of_first
+from trackformer.data.formats.limits.numbers import MAX_FRAME, finite, video_length, whole
 from trackformer.data.formats.malformed import MalformedError, Report, refuse
-from trackformer.data.formats.numbers import MAX_FRAME, finite, video_length, whole
 from trackformer.data.formats.text_files import read_text
 from trackformer.data.formats.writing import image_suffix, number, plain_name
 from trackformer.errors import DataError

@@ -18,8 +18,8 @@ from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, Annotate
 from trackformer.data.formats.assembly import NO_ID, Corners, Entry, Kind, assemble_frames, score_of
 from trackformer.data.formats.class_lists import ordered_classes
 from trackformer.data.formats.image_folders import is_file, size_of_first
+from trackformer.data.formats.limits.numbers import finite, shown, size_of, whole
 from trackformer.data.formats.malformed import MalformedError, Report, refuse
-from trackformer.data.formats.numbers import finite, shown, size_of, whole
 from trackformer.data.formats.text_files import read_json
 from trackformer.data.formats.writing import grouped_image_place, plain_name, required_size
 from trackformer.errors import DataError

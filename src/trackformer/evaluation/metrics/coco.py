@@ -16,7 +16,7 @@ import numpy as np
 
 from trackformer.data.formats.coco.reading import Record, read_coco_json, upright_corners
 from trackformer.data.formats.coco.results import read_coco_results
-from trackformer.data.formats.numbers import shown
+from trackformer.data.formats.limits.numbers import shown
 from trackformer.errors import DataError
 
 ALL_CLASSES: Final = "all classes"

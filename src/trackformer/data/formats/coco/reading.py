@@ -17,8 +17,8 @@ from trackformer.data.formats.image_folders import (
     report_missing,
     size_of_first,
 )
+from trackformer.data.formats.limits.numbers import finite, shown, size_of, whole
 from trackformer.data.formats.malformed import MalformedError, Report, refuse
-from trackformer.data.formats.numbers import finite, shown, size_of, whole
 from trackformer.data.formats.rotation import upright_hull
 from trackformer.data.formats.text_files import read_json
 from trackformer.data.masks import MaskImage, Polygons, RunLengths, Segmentation

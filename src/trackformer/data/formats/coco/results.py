@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from trackformer.atomic_files import whole_file
-from trackformer.data.containment import leads_out
 from trackformer.data.formats.coco.reading import (
     Record,
     coco_image_folder,
@@ -18,6 +17,7 @@ from trackformer.data.formats.coco.reading import (
     read_coco_json,
 )
 from trackformer.data.formats.image_folders import is_file
+from trackformer.data.formats.limits.containment import leads_out
 from trackformer.data.formats.text_files import read_json
 from trackformer.errors import ConfigError, DataError
 

@@ -26,8 +26,15 @@ from trackformer.data.formats.cvat.tasks import (
     videos,
 )
 from trackformer.data.formats.image_folders import image_named, list_frames, size_of_first
+from trackformer.data.formats.limits.numbers import (
+    MAX_FRAME,
+    finite,
+    shown,
+    size_of,
+    video_length,
+    whole,
+)
 from trackformer.data.formats.malformed import MalformedError, Report, refuse
-from trackformer.data.formats.numbers import MAX_FRAME, finite, shown, size_of, video_length, whole
 from trackformer.errors import DataError
 
 IMAGES = "images"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+from trackformer.data.formats.limits.numbers import MAX_FRAME, size_of, whole
 from trackformer.data.formats.malformed import MalformedError, Report
-from trackformer.data.formats.numbers import MAX_FRAME, size_of, whole
 from trackformer.data.formats.text_files import read_text
 from trackformer.errors import DataError
 

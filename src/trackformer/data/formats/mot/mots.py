@@ -14,6 +14,7 @@ from jaxtyping import Int
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
 from trackformer.data.formats.assembly import Entry, Kind, assemble_frames
 from trackformer.data.formats.image_folders import list_frames, size_of_first
+from trackformer.data.formats.limits.numbers import video_length
 from trackformer.data.formats.malformed import Report, refuse
 from trackformer.data.formats.mot.folder import is_sequence_folder, read_sequence_folder
 from trackformer.data.formats.mot.mots_rows import (
@@ -27,7 +28,6 @@ from trackformer.data.formats.mot.mots_rows import (
     read_mots_rows,
     rows_by_frame,
 )
-from trackformer.data.formats.numbers import video_length
 from trackformer.data.masks import RunLengths, encode_mask
 from trackformer.errors import DataError
 

@@ -19,6 +19,7 @@ from trackformer.data.annotations import (
     frame_without_objects,
 )
 from trackformer.data.formats.image_folders import list_frames, size_of_first
+from trackformer.data.formats.limits.numbers import video_length
 from trackformer.data.formats.malformed import Report, refuse
 from trackformer.data.formats.mot.benchmarks import (
     benchmark_files,
@@ -46,7 +47,6 @@ from trackformer.data.formats.mot.rows import (
     MotRows,
     read_mot_rows,
 )
-from trackformer.data.formats.numbers import video_length
 from trackformer.data.results import ResultFrame
 from trackformer.errors import DataError
 

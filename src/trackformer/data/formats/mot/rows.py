@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from trackformer.data.formats.limits.numbers import MAX_COORDINATE, MAX_FRAME, MAX_ID
 from trackformer.data.formats.malformed import MalformedError, Mistake, Report, refuse
-from trackformer.data.formats.numbers import MAX_COORDINATE, MAX_FRAME, MAX_ID
 from trackformer.data.formats.text_files import read_text
 
 FRAME, TRACK_ID, LEFT, TOP, WIDTH, HEIGHT, CONSIDER, CLASS, VISIBILITY = range(9)

@@ -14,8 +14,8 @@ from typing import Any
 import yaml
 
 from trackformer.data.formats.image_folders import is_file
+from trackformer.data.formats.limits.numbers import shown, whole
 from trackformer.data.formats.malformed import MalformedError, Report
-from trackformer.data.formats.numbers import shown, whole
 from trackformer.data.formats.text_files import read_text
 from trackformer.errors import DataError
 from trackformer.frame_files import images_below

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from trackformer.data.formats.assembly import Entry
+from trackformer.data.formats.limits.numbers import finite, shown, whole
 from trackformer.data.formats.malformed import MalformedError, Mistake
-from trackformer.data.formats.numbers import finite, shown, whole
 from trackformer.data.masks import Polygons
 
 BOX_COLUMNS, MIN_POLYGON_COLUMNS, ID_COLUMNS = 5, 7, 7
