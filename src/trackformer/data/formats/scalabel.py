@@ -195,7 +195,15 @@ class _File:
             is_video=is_video,
             forgives_ignored=True,
             annotation_path=self.path,
+            image_root=self._root(name if is_video else "", paths),
         )
+
+    def _root(self, video: str, paths: Sequence[Path | None]) -> Path | None:
+        """Where the images lie, if that is one of the usual places beside the file's folder."""
+        above = self.path.parent.parent
+        roots = [above / "images", *([above / video] if Path(video).name == video != "" else [])]
+        first = next((path for path in paths if path is not None), None)
+        return next((root for root in roots if first and first.is_relative_to(root)), None)
 
     def _image(self, video: str, frame: Record) -> Path | None:
         """Where the image lies; None where it is in none of the usual places."""
