@@ -143,7 +143,11 @@ def build_run(settings: TrainingSettings) -> Run:
     if settings.validation is not None:
         wanted = settings.validation
         validation = read_validation(
-            wanted.path, wanted.format, settings.class_names, wanted.metric
+            wanted.path,
+            wanted.format,
+            settings.class_names,
+            wanted.metric,
+            wanted.image_folders,
         )
     return Run(
         settings=settings,

@@ -184,6 +184,8 @@ class ValidationSettings(Settings):
     images of a COCO json file, whose detections are."""
     format: FormatName | None = None
     """Read them as this format instead of the one the path looks like."""
+    image_folders: tuple[Path, ...] = ()
+    """Folders that images may lie in besides the data's own."""
     every: PositiveInt = 500
     """Optimizer steps between two evaluations."""
     metric: Literal["HOTA", "MOTA", "IDF1", "DetA", "AssA", "AP", "AP50", "AP75"] | None = None
