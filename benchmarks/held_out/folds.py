@@ -54,7 +54,9 @@ def train_without(
         link = others / other.name
         if other.is_dir() and other.name not in scenes and not link.exists():
             link.symlink_to(other.resolve())
-    first = recipe.sources[0].model_copy(update={"path": others})
+    first = recipe.sources[0].model_copy(
+        update={"path": others, "image_folders": (data.resolve(),)}
+    )
     changes: dict[str, Any] = {"sources": (first, *recipe.sources[1:]), "output": output}
     train(recipe.model_copy(update=changes), resume=state.exists())
     if load_state(state).step < recipe.optimizer.steps:
