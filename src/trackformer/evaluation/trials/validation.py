@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -41,7 +42,11 @@ class Validation:
 
 
 def read_validation(
-    path: Path, format_name: FormatName | None, class_names: tuple[str, ...], metric: str | None
+    path: Path,
+    format_name: FormatName | None,
+    class_names: tuple[str, ...],
+    metric: str | None,
+    image_folders: Sequence[Path] = (),
 ) -> Validation:
     """Read the data; without a metric, videos are compared by HOTA and images by AP.
 
@@ -49,7 +54,9 @@ def read_validation(
         ConfigError: The data are partly videos and partly images, or have no such score.
         DataError: They cannot be read.
     """
-    data = with_classes_of(read_annotations(path, format_name), class_names)
+    data = with_classes_of(
+        read_annotations(path, format_name, image_folders=image_folders), class_names
+    )
     kinds = {sequence.is_video for sequence in data.sequences}
     if len(kinds) != 1:
         raise ConfigError(f"{path}: expected videos or still images to validate on, got both")
