@@ -77,7 +77,8 @@ class TrackerFile:
         self._thresholds = _thresholds(path, self.settings.tracker, changes or {})
         self.num_dropped = 0
         """Tracks that were given up so far because all slots were full."""
-        self.reset()
+        self._frame_index = -1
+        self._state = self._no_tracks()
 
     def update(self, frame: UInt8[np.ndarray, "H W 3"]) -> TrackedObjects:
         """Take the next frame: RGB, of any size.
@@ -113,9 +114,13 @@ class TrackerFile:
     def reset(self) -> None:
         """Forget all tracks and begin a new stream; ids start at 1 again."""
         self._frame_index = -1
-        self._state = {
-            name: np.zeros(self._session.inputs[name], np.int64 if name in WHOLE else np.float32)
-            for name in STATE
+        self._state = self._no_tracks()
+
+    def _no_tracks(self) -> dict[str, np.ndarray]:
+        shapes = {name: [int(side) for side in self._session.inputs[name]] for name in STATE}
+        return {
+            name: np.zeros(shape, np.int64 if name in WHOLE else np.float32)
+            for name, shape in shapes.items()
         }
 
 

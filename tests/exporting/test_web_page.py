@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from exporting.conftest import exported, nano_file, tracker_file, weights  # noqa: F401 - fixtures
 from trackformer.demo_clip import clip_file
 from trackformer.tracking.tracker_file import TrackerFile
 from trackformer.video.sources import open_source
@@ -36,7 +35,7 @@ def test_it_finds_the_ids_that_python_finds(
     browser: str,
     tracker_file: Path,
     monkeypatch,
-    tmp_path: Path,  # noqa: F811 - a fixture
+    tmp_path: Path,
 ):
     dist = tmp_path / "dist"
     built = [sys.executable, WEB / "build.py", "--tracker", tracker_file, "--output", dist]
