@@ -14,6 +14,7 @@ from trackformer.verbs.flags.also import (
     check_also,
     write_also,
 )
+from trackformer.verbs.flags.classes import only_asked
 from trackformer.verbs.flags.model import load
 from trackformer.verbs.flags.settings_file import changes_in
 from trackformer.verbs.flags.video import (
@@ -129,7 +130,7 @@ def _run_streams(options: argparse.Namespace, changes: dict[str, Any]) -> int:
     also, folders = also_formats(options), stream_folders(options.sources, options.output)
     check_also(folders, also, overwrite=options.overwrite)
     proposals = _proposals(options)
-    model = load(options)
+    model = only_asked(load(options), options)
     runs = track_streams(
         model,
         options.sources,
