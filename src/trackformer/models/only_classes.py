@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from trackformer.models.frame_model import FrameModel
-from trackformer.models.settings import ModelSettings
 from trackformer.types import (
     FrameFeatures,
     Images,
@@ -20,7 +19,6 @@ from trackformer.types import (
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class OnlyClasses:
     """The same model, in whose answers no query shows a class that was not asked for.
 
@@ -28,29 +26,26 @@ class OnlyClasses:
     car that looks a little more like a van. Labels stay as they are.
     """
 
-    model: FrameModel
-    class_names: tuple[str, ...]
-    """Some of the model's."""
-
-    @property
-    def settings(self) -> ModelSettings:
-        """The model's."""
-        return self.model.settings
+    def __init__(self, model: FrameModel, class_names: tuple[str, ...]) -> None:
+        """`class_names` are some of the model's."""
+        self.settings = model.settings
+        self._model = model
+        self._class_names = class_names
 
     @property
     def device(self) -> torch.device:
         """The model's."""
-        return self.model.device
+        return self._model.device
 
     @property
     def embedding_size(self) -> int:
         """The model's."""
-        return self.model.embedding_size
+        return self._model.embedding_size
 
     @property
     def predicts_masks(self) -> bool:
         """The model's."""
-        return self.model.predicts_masks
+        return self._model.predicts_masks
 
     def __call__(
         self,
@@ -60,7 +55,7 @@ class OnlyClasses:
         proposed: ProposalBoxes | None = None,
     ) -> ModelOutput:
         """The model's answer with a score of 0 for every other class."""
-        output = self.model(images, track_queries, previous=previous, proposed=proposed)
+        output = self._model(images, track_queries, previous=previous, proposed=proposed)
         logits = output.class_logits
         is_other = self._is_other(logits.shape[-1]).to(logits.device)
         return replace(output, class_logits=logits.masked_fill(is_other, float("-inf")))
@@ -69,11 +64,11 @@ class OnlyClasses:
         self, memory: Memory, embeddings: Float[Tensor, "B Q C"], chosen: Bool[Tensor, "B Q"]
     ) -> Float[Tensor, "R h w"]:
         """The model's."""
-        return self.model.masks_of(memory, embeddings, chosen)
+        return self._model.masks_of(memory, embeddings, chosen)
 
     def _is_other(self, num_logits: int) -> Bool[Tensor, " K"]:
         """Logits of classes not asked for; that of "no object", where there is one, stays."""
         names = self.settings.class_names
         is_other = torch.zeros(num_logits, dtype=torch.bool)
-        is_other[: len(names)] = torch.tensor([name not in self.class_names for name in names])
+        is_other[: len(names)] = torch.tensor([name not in self._class_names for name in names])
         return is_other
