@@ -126,6 +126,8 @@ class AnnotatedSequence:
     KITTI and BDD100K do. False: a false positive like any other, as in MOTChallenge."""
     annotation_path: Path | None = None
     """The file the annotations came from."""
+    image_root: Path | None = None
+    """The folder of the images, where the format has it elsewhere than in the data's own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

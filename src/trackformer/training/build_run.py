@@ -132,7 +132,12 @@ def build_run(settings: TrainingSettings) -> Run:
     if settings.validation is not None:
         wanted = settings.validation
         validation = read_validation(
-            wanted.path, wanted.format, settings.class_names, wanted.metric, wanted.classes
+            wanted.path,
+            wanted.format,
+            settings.class_names,
+            wanted.metric,
+            wanted.image_folders,
+            wanted.classes,
         )
     return Run(
         settings, accelerator, model, averaged, denoiser, prepared, optimizer, schedule, validation

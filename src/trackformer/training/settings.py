@@ -172,6 +172,8 @@ class ValidationSettings(Settings):
     """Read them as this format instead of the one the path looks like."""
     classes: dict[str, str] = Field(default_factory=dict)
     """Classes of the data that count as another, as in a source."""
+    image_folders: tuple[Path, ...] = ()
+    """Folders that images may lie in besides the data's own."""
     every: PositiveInt = 500
     """Optimizer steps between two evaluations."""
     metric: Literal["HOTA", "MOTA", "IDF1", "DetA", "AssA", "AP", "AP50", "AP75"] | None = None

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from trackformer.verbs.data.convert import add_image_folder_argument
 from trackformer.verbs.flags.classes import add_classes_argument, asked_classes
 from trackformer.verbs.flags.model import MODEL_HELP, add_running_arguments, load
 from trackformer.verbs.flags.settings_file import changes_in
@@ -49,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model", help=f"track or detect with this model first, then score: {MODEL_HELP}"
     )
     add_running_arguments(parser)
+    add_image_folder_argument(parser)
     parser.add_argument(
         "--output",
         type=Path,
@@ -300,7 +302,7 @@ def _asked_of(
     from trackformer.evaluation.trials.public_protocol import public_detections_of
     from trackformer.tracking.settings import TrackerSettings
 
-    data = read_annotations(options.ground_truth)
+    data = read_annotations(options.ground_truth, image_folders=options.image_folder)
     public = None
     if options.public_detections is not None:
         given = options.public_detections

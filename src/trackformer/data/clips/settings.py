@@ -21,6 +21,8 @@ class SourceSettings(Settings):
     """Annotations of any known format (see docs/data.md)."""
     format: FormatName | None = None
     """Read them as this format instead of the one the path looks like."""
+    image_folders: tuple[Path, ...] = ()
+    """Folders that images may lie in besides the data's own (links and absolute names in files)."""
     synthetic: SyntheticSettings | None = None
     """Or scenes drawn on the spot."""
     classes: dict[str, str] = Field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -46,6 +46,7 @@ def read_validation(
     format_name: FormatName | None,
     class_names: tuple[str, ...],
     metric: str | None,
+    image_folders: Sequence[Path] = (),
     renamed: Mapping[str, str] | None = None,
 ) -> Validation:
     """Read the data; without a metric, videos are compared by HOTA and images by AP.
@@ -54,7 +55,7 @@ def read_validation(
         ConfigError: The data are partly videos and partly images, or have no such score.
         DataError: They cannot be read.
     """
-    whole = read_annotations(path, format_name)
+    whole = read_annotations(path, format_name, image_folders=image_folders)
     data = with_only_classes(whole, class_names, renamed or {})
     kinds = {sequence.is_video for sequence in data.sequences}
     if len(kinds) != 1:

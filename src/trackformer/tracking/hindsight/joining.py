@@ -110,7 +110,7 @@ def _costs(ends: _Ends, starts: _Ends) -> Float[np.ndarray, "T T"]:
     steps = (gaps * SLOWER)[..., None]
     forward = np.linalg.norm(apart - ends.speeds[:, None] * steps, axis=-1)
     backward = np.linalg.norm(apart - starts.speeds[None] * steps, axis=-1)
-    costs = (forward + backward) / 2 / (height * (NEAR + NEAR_PER_FRAME * gaps))
+    costs = (forward + backward) / 2 / (height * (NEAR + NEAR_PER_FRAME * np.maximum(gaps, 1)))
     ratio = np.abs(np.log(starts.heights[None] / ends.heights[:, None]))
     fits = (gaps >= 1) & (gaps <= LONGEST_GAP) & (ratio <= SIZES_DIFFER) & (costs < 1)
     return np.where(fits, costs, NEVER)
