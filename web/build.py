@@ -11,13 +11,15 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
+import onnx
 import onnxruntime
 
 from trackformer.checkpoints.load import load_weights
 from trackformer.demo_clip import clip_file
 from trackformer.errors import TrackFormerError
 from trackformer.exporting.tracker_file import export_tracker
-from trackformer.tracking.tracker_file import STATE
+from trackformer.tracking.tracker_file import STATE, THRESHOLDS, as_input
 from trackformer.video.sources import open_source
 
 HERE = Path(__file__).parent
@@ -51,16 +53,19 @@ def main() -> int:
     except (TrackFormerError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    about = _about(tracker)
+    _ask_for_thresholds(tracker)
     with clip_file() as clip, open_source(clip) as source:
         shutil.copy(clip, dist / "pedestrians.mp4")
         rate = float(source.frame_rate)
-    (dist / "tracker.json").write_text(json.dumps(_about(tracker) | {"clip_rate": rate}))
+    (dist / "tracker.json").write_text(json.dumps(about | {"clip_rate": rate}))
     print(dist)
     return 0
 
 
 def _about(tracker: Path) -> dict[str, object]:
     """What onnxruntime-web does not read of a file: its metadata, and the shapes of its state."""
+    onnxruntime.set_default_logger_severity(3)  # it warns about inputs that have defaults
     session = onnxruntime.InferenceSession(tracker)
     settings = json.loads(session.get_modelmeta().custom_metadata_map["settings"])
     kinds = {"tensor(float)": "float32", "tensor(int64)": "int64"}
@@ -69,7 +74,26 @@ def _about(tracker: Path) -> dict[str, object]:
         {"name": name, "type": kinds[places[name].type], "shape": places[name].shape}
         for name in STATE
     ]
-    return {"state": state} | {key: settings[key] for key in ("input", "tracker", "class_names")}
+    thresholds = [
+        {
+            "name": name,
+            "type": "int64" if as_input(name, value).dtype == np.int64 else "float32",
+            "value": as_input(name, value).item(),
+        }
+        for name, value in settings["tracker"].items()
+        if name in THRESHOLDS
+    ]
+    kept = {key: settings[key] for key in ("input", "tracker", "class_names")}
+    return {"state": state, "thresholds": thresholds, **kept}
+
+
+def _ask_for_thresholds(tracker: Path) -> None:
+    """Take the thresholds' defaults out of the file: onnxruntime-web accepts no others for them."""
+    model = onnx.load(tracker)
+    kept = [each for each in model.graph.initializer if each.name not in THRESHOLDS]
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(kept)
+    onnx.save(model, tracker)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ export class Tracker {
     this.session = session;
     this.about = about;
     this.provider = provider;
-    this.thresholds = {}; // those that differ from the file's own
+    this.thresholds = {};
+    for (const { name, value } of about.thresholds) this.set(name, value);
     this.reset();
   }
 
@@ -53,6 +54,8 @@ export class Tracker {
 
   /** Change a threshold; the next frame sees it. */
   set(name, value) {
-    this.thresholds[name] = new ort.Tensor("float32", Float32Array.of(value), []);
+    const { type } = this.about.thresholds.find((each) => each.name === name);
+    const data = type === "int64" ? BigInt64Array.of(BigInt(value)) : Float32Array.of(value);
+    this.thresholds[name] = new ort.Tensor(type, data, []);
   }
 }

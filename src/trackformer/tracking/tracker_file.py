@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Shaped
 
 from trackformer.checkpoints.onnx_session import OnnxSession
 from trackformer.checkpoints.stored_settings import stored_settings
@@ -19,6 +19,9 @@ from trackformer.tracking.settings import TrackerSettings
 
 if TYPE_CHECKING:
     import torch
+
+Frame = Shaped[np.ndarray, "..."]
+"""Height x width x 3, uint8, RGB; `update` says so to whoever passes something else."""
 
 FORMAT: Final = "trackformer-tracker-1"
 THRESHOLDS: Final = (
@@ -80,8 +83,8 @@ class TrackerFile:
         self._frame_index = -1
         self._state = self._no_tracks()
 
-    def update(self, frame: UInt8[np.ndarray, "H W 3"]) -> TrackedObjects:
-        """Take the next frame: RGB, of any size.
+    def update(self, frame: Frame) -> TrackedObjects:
+        """Take the next frame: height x width x 3, uint8, RGB; any size.
 
         Raises:
             DataError: It is no such array.

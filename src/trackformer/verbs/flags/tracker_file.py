@@ -59,10 +59,12 @@ def _refuse_others(options: argparse.Namespace) -> None:
         "--trace": options.trace,
         "--public-detections": options.public_detections,
         "--proposals": options.proposals,
+        "--proposal-score": options.proposal_score,
         "--also": options.also,
+        "--offline": options.offline,
     }
     for flag, value in flags.items():
-        if value:
+        if value not in (None, False):
             raise ConfigError(f"{flag}: not with a tracker in one file ({options.model})")
     if options.dtype != "float32":
         raise ConfigError(
