@@ -25,6 +25,7 @@ from trackformer.tracking.lifecycle.tracks import Tracks, no_tracks
 from trackformer.tracking.masks import track_masks
 from trackformer.tracking.proposals.places import places_in, propose_together, untracked
 from trackformer.tracking.query_batch import answers_apart, ask_together
+from trackformer.tracking.sessions.tracker_state import TrackerState, state_from_bytes
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
 from trackformer.types import (
     FrameFeatures,
@@ -62,6 +63,7 @@ class Tracker:
         self._slots_of = slots_of
         self._device = model.device
         self.settings = settings if settings is not None else settings_for(model)
+        self._fingerprint = ""
         self.tracks: Tracks = self._no_tracks()
         # Filled only where the model looks at two frames.
         self._last_frames: deque[FrameFeatures | None] = deque(
@@ -138,6 +140,31 @@ class Tracker:
             masks = track_masks(self._model, memory, self.tracks, frame.images, frame.image_size)
             objects = replace(objects, masks=masks)
         return objects
+
+    def state(self) -> bytes:
+        """All that is known of the stream, a few kilobytes, for `restore` in any process.
+
+        It is a safetensors file with JSON in its header; nothing in it can be executed. Where the
+        model looks at two frames it also holds what was seen in those before, which is more.
+        """
+        self._fingerprint = self._fingerprint or self._model.fingerprint()
+        frames = tuple(self._last_frames)
+        known = TrackerState(self._fingerprint, self.settings, self._slots_of, self.tracks, frames)
+        return known.to_bytes()
+
+    @classmethod
+    def restore(cls, model: FrameModel, state: bytes) -> Tracker:
+        """A tracker that goes on bit for bit where `state` was taken, with the settings of then.
+
+        Raises:
+            CheckpointError: `state` is damaged, of another version, or of another model.
+        """
+        known = state_from_bytes(state, model)
+        tracker = cls(model, known.settings, known.slots_of)
+        tracker.tracks = known.tracks
+        tracker._last_frames.extend(known.last_frames)
+        tracker._fingerprint = known.fingerprint
+        return tracker
 
     def reset(self) -> None:
         """Forget all tracks and begin a new stream; ids start at 1 again."""

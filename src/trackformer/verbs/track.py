@@ -41,6 +41,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_video_arguments(parser, "tracks.txt, tracks.jsonl and video.mp4")
     parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on where a run of the same command was cut or killed; begin where there was none",
+    )
+    parser.add_argument(
+        "--save-every",
+        type=_positive,
+        default=50,
+        metavar="FRAMES",
+        help="how often what --resume needs is saved: at most so much is done again (default: 50)",
+    )
+    parser.add_argument(
         "--settings",
         type=Path,
         metavar="FILE.yaml",
@@ -76,6 +88,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more, got {text}")
+    return number
+
+
 def run(options: argparse.Namespace) -> int:
     """A video in, tracks out; or several."""
     from trackformer.config import settings_from
@@ -99,6 +118,8 @@ def run(options: argparse.Namespace) -> int:
             proposals=proposals,
             write_video=not options.no_video,
             overwrite=options.overwrite,
+            resume=options.resume,
+            save_every=options.save_every,
         )
 
     return process_video(options, options.sources[0], "tracks", work)
@@ -126,6 +147,8 @@ def _run_streams(options: argparse.Namespace, changes: dict[str, Any]) -> int:
         proposals=proposals,
         write_video=not options.no_video,
         overwrite=options.overwrite,
+        resume=options.resume,
+        save_every=options.save_every,
     )
     return report_all(options.sources, runs)
 

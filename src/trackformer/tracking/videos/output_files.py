@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from trackformer.errors import DataError
+
+STATE_NAME: Final = "state.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,11 @@ class OutputFiles:
     """MOTS lines, counted from 1; None: there are no masks."""
     video: Path | None
     """The frames with what was found drawn into them; None: refused."""
+
+    @property
+    def state(self) -> Path:
+        """From which a run that was cut goes on; no result."""
+        return self.rows.with_name(STATE_NAME)
 
     def paths(self) -> tuple[Path, ...]:
         """All of them."""
@@ -49,12 +56,12 @@ def output_files(
     )
 
 
-def check_output(files: OutputFiles, *, overwrite: bool) -> None:
+def check_output(files: OutputFiles, *, overwrite: bool, resume: bool = False) -> None:
     """Make the folder, and fail before hours of tracking rather than after.
 
     Raises:
         DataError: The folder cannot be written to, or results are in it that `overwrite` does not
-            give up.
+            give up and `resume` cannot go on with.
     """
     folder = files.rows.parent
     probe = folder / f".writable.{os.getpid()}"
@@ -64,10 +71,15 @@ def check_output(files: OutputFiles, *, overwrite: bool) -> None:
         probe.unlink()
     except OSError as error:
         raise DataError(f"{folder}: cannot be written to: {error.strerror}") from error
+    can_go_on = files.state.exists()
+    if resume and can_go_on:
+        return
+    go_on = ", go on with it (--resume)" if can_go_on else ""
     for path in files.written():
         if path.is_dir():
             raise DataError(f"{path}: expected a file to write to, got a folder")
         if path.stat().st_size > 0 and not overwrite:
             raise DataError(
-                f"{path}: exists already; choose another output folder, or replace it (--overwrite)"
+                f"{path}: exists already; choose another output folder{go_on}, "
+                "or replace it (--overwrite)"
             )

@@ -13,15 +13,17 @@ import numpy as np
 from jaxtyping import Float
 
 from trackformer.models.frame_model import FrameModel
-from trackformer.objects import Detections, TrackedObjects
+from trackformer.objects import TrackedObjects
 from trackformer.tracking.lifecycle.public_detections import PublicDetections
 from trackformer.tracking.proposals.places import ProposalSource
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
-from trackformer.tracking.tracker import ObjectDetector, PreparedFrame, Tracker
+from trackformer.tracking.tracker import ObjectDetector, PreparedFrame
 from trackformer.tracking.videos.output_files import OutputFiles, check_output, output_files
 from trackformer.tracking.videos.outputs import open_outputs
 from trackformer.tracking.videos.progress import progress_bar
 from trackformer.tracking.videos.reading import Reading
+from trackformer.tracking.videos.saved_video import SavedVideo, begin_video
+from trackformer.tracking.videos.saving import SAVE_EVERY, Saving
 from trackformer.video.frames import Frame, FrameSource
 from trackformer.video.sources import open_source
 
@@ -35,12 +37,15 @@ class VideoRun:
 
     files: tuple[Path, ...]
     num_frames: int
+    """In its results."""
     num_objects: int
     """Boxes over all frames."""
     seconds: float
     """Reading, tracking, drawing and writing together."""
     broken_off: str | None
     """Why the video ended before its end; None if it did not."""
+    num_frames_before: int = 0
+    """Of the frames those that an earlier run had tracked (`resume`)."""
 
 
 def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a default
@@ -53,13 +58,16 @@ def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a
     proposals: ProposalSource | None = None,
     write_video: bool = True,
     overwrite: bool = False,
+    resume: bool = False,
+    save_every: int = SAVE_EVERY,
 ) -> VideoRun:
     """Track the objects of a video and write the results while it is read.
 
     Writes `tracks.txt` (MOTChallenge), `tracks.jsonl` (one frame a line, as soon as it is known)
     and `video.mp4`; models with masks also `tracks_mots.txt` (MOTS20). Whatever stops it - Ctrl-C
-    included - these files hold the frames so far. A progress bar is shown where the error output is
-    a terminal.
+    included - these files hold the frames so far. Beside them `state.safetensors` is renewed as it
+    goes: with it, `resume` continues a run that was cut, also by a kill, and the results are those
+    of a run that was not. A progress bar is shown where the error output is a terminal.
 
     Args:
         model: In evaluation mode, on any device.
@@ -70,17 +78,29 @@ def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a
         proposals: Another detector, about whose boxes the model is asked, too.
         write_video: Also draw the tracks into a video.
         overwrite: Replace results that are in the folder already.
+        resume: Go on where an earlier run into this folder was cut; without any, begin. What is
+            finished stays as it is.
+        save_every: Frames between two states: what a kill costs.
 
     Raises:
+        ConfigError: The run to go on with had another source, other settings or files.
+        CheckpointError: Its state is damaged, or of another model.
         DataError: The source has no frames, or results cannot be written. A video that breaks off
             later is no error: `VideoRun.broken_off` tells why.
     """
-    tracker = Tracker(model, settings)
     files = output_files(
         Path(output), "tracks", write_masks=model.predicts_masks, write_video=write_video
     )
-    check_output(files, overwrite=overwrite)
     with opened(source) as frames:
+        saving = Saving(files.state, save_every)
+        saved = begin_video(
+            model, frames, files, settings, saving, resume=resume, overwrite=overwrite
+        )
+        if saved.before.is_finished:
+            return VideoRun(
+                files.written(), saved.num_frames, saved.num_objects, 0.0, None, saved.num_frames
+            )
+        tracker = saved.tracker
         return _run(
             model,
             frames,
@@ -90,7 +110,7 @@ def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a
                 _public_boxes(public_detections, frame, tracker.settings),
                 None if proposals is None else proposals.in_frame(frame),
             ),
-            as_published=tracker.settings.compatibility == "reference",
+            saved,
         )
 
 
@@ -108,12 +128,7 @@ def detect_video(
     files = output_files(Path(output), "detections", write_video=write_video)
     check_output(files, overwrite=overwrite)
     with opened(source) as frames:
-        return _run(
-            model,
-            frames,
-            files,
-            lambda frame, prepared: detector.detect(prepared, frame.frame_index),
-        )
+        return _run_detector(detector, frames, files)
 
 
 def _public_boxes(
@@ -131,25 +146,61 @@ def _run(
     model: FrameModel,
     source: FrameSource,
     files: OutputFiles,
-    find: Callable[[Frame, PreparedFrame], TrackedObjects | Detections],
-    *,
-    as_published: bool = False,
+    find: Callable[[Frame, PreparedFrame], TrackedObjects],
+    saved: SavedVideo,
 ) -> VideoRun:
-    reading = Reading(source, model)
-    num_objects = 0
     start = time.monotonic()
+    reading = Reading(source, model, saved.num_frames)
+    as_published = saved.tracker.settings.compatibility == "reference"
+    with closing(reading.frames()) as frames, progress_bar() as progress:
+        # Before the files are opened: a video without any frame leaves earlier ones alone.
+        first = next(frames, None)
+        if first is None:
+            saved.end_without_frames(reading.broken_off)
+        else:
+            with (
+                saved,
+                open_outputs(
+                    files,
+                    source,
+                    model.settings.class_names,
+                    as_published=as_published,
+                    kept=saved.kept(first[0]),
+                ) as writer,
+            ):
+                task = progress.add_task(
+                    files.rows.stem, total=source.num_frames, completed=saved.num_frames
+                )
+                for frame, prepared in chain([first], frames):
+                    saved.begin_frame(writer)
+                    found = find(frame, prepared)
+                    writer.append(frame, found)
+                    saved.end_frame(found)
+                    progress.advance(task)
+                saved.end(writer, reading.broken_off)
+    return VideoRun(
+        files=files.written(),
+        num_frames=saved.num_frames,
+        num_objects=saved.num_objects,
+        seconds=time.monotonic() - start,
+        broken_off=reading.broken_off,
+        num_frames_before=saved.before.num_frames,
+    )
+
+
+def _run_detector(detector: ObjectDetector, source: FrameSource, files: OutputFiles) -> VideoRun:
+    start = time.monotonic()
+    reading = Reading(source, detector.model)
+    num_objects = 0
     with (
         closing(reading.frames()) as frames,
-        # Before the files are opened: a video without any frame leaves earlier ones alone.
         nullcontext(next(frames)) as first,
-        open_outputs(
-            files, source, model.settings.class_names, as_published=as_published
-        ) as writer,
+        open_outputs(files, source, detector.model.settings.class_names) as writer,
         progress_bar() as progress,
     ):
         task = progress.add_task(files.rows.stem, total=source.num_frames)
         for frame, prepared in chain([first], frames):
-            found = find(frame, prepared)
+            found = detector.detect(prepared, frame.frame_index)
             writer.append(frame, found)
             num_objects += len(found)
             progress.advance(task)

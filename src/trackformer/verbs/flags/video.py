@@ -50,7 +50,7 @@ def process_video(
     files = output_files(options.output, kind, write_video=not options.no_video)
     # The source first: a mistyped name must not leave an empty output folder behind.
     with open_source(source) as opened:
-        check_output(files, overwrite=options.overwrite)
+        check_output(files, overwrite=options.overwrite, resume=options.resume)
         model = load(options)
         try:
             run = work(model, opened)
@@ -62,8 +62,7 @@ def process_video(
 
 def report(run: VideoRun) -> int:
     """Print what was done; returns the exit code."""
-    rate = run.num_frames / max(run.seconds, 1e-9)
-    print(f"{run.num_frames} frames, {run.num_objects} boxes, {rate:.1f} frames per second")
+    print(f"{run.num_frames} frames, {run.num_objects} boxes, {_pace(run)}")
     _print_files(run.files)
     if run.broken_off is None:
         return 0
@@ -79,6 +78,14 @@ def report_all(sources: Sequence[str], runs: Sequence[VideoRun]) -> int:
         print(f"{source}:")
         codes.append(report(run))
     return max(codes)
+
+
+def _pace(run: VideoRun) -> str:
+    num_new = run.num_frames - run.num_frames_before
+    if num_new == 0:
+        return "nothing was left to do"
+    before = f" ({run.num_frames_before} were there)" if run.num_frames_before else ""
+    return f"{num_new / max(run.seconds, 1e-9):.1f} frames per second{before}"
 
 
 def _print_files(files: tuple[Path, ...]) -> None:
