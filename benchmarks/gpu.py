@@ -9,7 +9,7 @@ on the processor; by the clock. `replayed`: the calls are CUDA graphs (`cuda_gra
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,10 +26,6 @@ from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.steps import update_together
 from trackformer.tracking.tracker import Tracker, prepare_frame
 
-STREAMS = (1, 2, 4, 8)
-FRAMES = 50
-WARM_UP = 5
-"""Frames before the clock runs: kernels are compiled, graphs recorded."""
 UNDYING = TrackerSettings(
     birth_score=1.0, keep_score=0.0, reid_score=0.0, track_nms_iou=None, birth_nms_iou=None
 )
@@ -44,6 +40,19 @@ class Row:
     figure: float
 
 
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What is run; less of it where a test only wants to see that it runs."""
+
+    size: tuple[int, int] = SIZE
+    streams: Sequence[int] = (1, 2, 4, 8)
+    num_frames: int = 50
+    warm_up: int = 5
+    """Frames before the clock runs: kernels are compiled, graphs recorded."""
+    attention_sizes: Sequence[deformable_attention.Size] = deformable_attention.SIZES
+    attention_repeats: int = 3
+
+
 def why_skipped() -> str | None:
     """What keeps this section from running here."""
     return None if torch.cuda.is_available() else "needs a GPU"
@@ -51,51 +60,61 @@ def why_skipped() -> str | None:
 
 def measure(
     device: torch.device | None = None,
-    size: tuple[int, int] = SIZE,
-    *,
-    streams: Sequence[int] = STREAMS,
-    num_frames: int = FRAMES,
-    attention_sizes: Sequence[deformable_attention.Size] = deformable_attention.SIZES,
+    work: Workload | None = None,
+    model: TrackFormer | None = None,
 ) -> list[Row]:
-    """Ratios to `grid_sample`, then frames a second by number of streams."""
-    device = device or torch.device("cuda")
-    rows = []
-    for row in deformable_attention.measure(attention_sizes, device=device, dtype=torch.bfloat16):
+    """Ratios to `grid_sample`, then frames a second by number of streams.
+
+    Args:
+        device: By default the current CUDA device.
+        work: By default all that the module's docstring says.
+        model: By default one of the published size.
+    """
+    device, work = device or torch.device("cuda"), work or Workload()
+    model = model or published_architecture(two_frames=False)
+    return [*_attention_rows(device, work), *_frame_rows(model.to(device), work)]
+
+
+def _attention_rows(device: torch.device, work: Workload) -> Iterator[Row]:
+    measured = deformable_attention.measure(
+        work.attention_sizes, device=device, dtype=torch.bfloat16, repeats=work.attention_repeats
+    )
+    for row in measured:
         if row.implementation != REFERENCE:
             what = f"{row.size}, {row.implementation}"
-            rows.append(Row(f"{what}, forward, x", row.forward_ratio))
-            rows.append(Row(f"{what}, forward and backward, x", row.both_ratio))
-            rows.append(Row(f"{what}, forward and backward, ms", row.both_ms))
-    model = published_architecture(two_frames=False).to(device)
+            yield Row(f"{what}, forward, x", row.forward_ratio)
+            yield Row(f"{what}, forward and backward, x", row.both_ratio)
+            yield Row(f"{what}, forward and backward, ms", row.both_ms)
+
+
+def _frame_rows(model: TrackFormer, work: Workload) -> Iterator[Row]:
     # Frames are as large as the network's input.
-    sides = {"shorter_side": min(size), "longest_side": max(size)}
+    sides = {"shorter_side": min(work.size), "longest_side": max(work.size)}
     model.settings = model.settings.model_copy(update={"input": InputSettings(**sides)})
     for form, graphs in (("replayed", True), ("launched", False)):
         fast = optimize_for_inference(model, torch.bfloat16, cuda_graphs=graphs)
-        for count in streams:
-            rate = _frames_per_second(fast, size, count, num_frames)
-            rows.append(Row(f"{count} streams, {form}, frames a second in all", rate))
-    return rows
+        for count in work.streams:
+            rate = _frames_per_second(fast, count, work)
+            yield Row(f"{count} streams, {form}, frames a second in all", rate)
 
 
-def _frames_per_second(
-    model: TrackFormer, size: tuple[int, int], num_streams: int, num_frames: int
-) -> float:
+def _frames_per_second(model: TrackFormer, num_streams: int, work: Workload) -> float:
     trackers = [_busy_tracker(model) for _ in range(num_streams)]
-    pictures = np.random.default_rng(0).integers(0, 256, (num_streams, *size, 3), dtype=np.uint8)
+    generator = np.random.default_rng(0)
+    pictures = generator.integers(0, 256, (num_streams, *work.size, 3), dtype=np.uint8)
 
     def step() -> None:
         frames = [prepare_frame(model, picture) for picture in pictures]
         update_together(model, trackers, frames, slots_of=1)
 
-    for _ in range(WARM_UP):
+    for _ in range(work.warm_up):
         step()
     start = time.perf_counter()
-    for _ in range(num_frames):
+    for _ in range(work.num_frames):
         step()  # its end waits for the device
     seconds = time.perf_counter() - start
     assert [len(each.tracks.ids) for each in trackers] == [TRACKS] * num_streams
-    return num_frames * num_streams / seconds
+    return work.num_frames * num_streams / seconds
 
 
 def _busy_tracker(model: TrackFormer) -> Tracker:

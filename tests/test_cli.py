@@ -80,6 +80,24 @@ def test_tracking_prints_the_files_it_wrote(
     assert output.startswith("2 frames, ")
 
 
+def test_tracks_are_written_in_other_formats_too(
+    run: Run, model_file: Path, make_clip: Callable[..., Path], tmp_path: Path
+):
+    asked = ("track", make_clip(2), "--output", tmp_path / "out", "--model", model_file)
+    code, output, error = run(*asked, "--no-video", "--also", "cvat,csv")
+    assert (code, error) == (0, "")
+    names = ("tracks.txt", "tracks.jsonl", "cvat", "csv")
+    assert output.splitlines()[1:] == [str(tmp_path / "out" / name) for name in names]
+    assert (tmp_path / "out" / "cvat" / "clip" / "annotations.xml").is_file()
+    code, _, error = run(*asked, "--no-video", "--also", "csv")
+    assert code == 2
+    assert "out/csv: exists; give another name, or overwrite it (--overwrite)" in error
+    code, _, error = run(*asked, "--also", "xml")
+    assert code == 2
+    assert error.startswith("error: --also: expected some of mot, coco, yolo, ")
+    assert error.endswith("got 'xml'\n")
+
+
 def test_flags_win_over_the_file_and_the_file_over_the_model(
     run: Run,
     model_file: Path,

@@ -16,11 +16,10 @@ import cv2
 import numpy as np
 import pytest
 
+from commands import HANGS_S
 from synthetic_videos import write_crossing
 from trackformer.cli import run
 from trackformer.data.formats.mot.reading import read_mot_results
-
-DEADLINE_S = 60
 
 
 def test_tracks_scored_against_themselves_are_perfect(
@@ -78,7 +77,7 @@ def test_ctrl_c_leaves_valid_files(model_file: Path, tmp_path: Path):
     ) as process:
         wait_for_lines(out / "tracks.jsonl", 3, process)
         process.send_signal(signal.SIGINT)
-        output, error = process.communicate(timeout=DEADLINE_S)
+        output, error = process.communicate(timeout=HANGS_S)
     assert (process.returncode, error) == (130, "interrupted\n")
     assert output.splitlines() == [
         str(out / name) for name in ("tracks.txt", "tracks.jsonl", "video.mp4")
@@ -109,7 +108,7 @@ def many_images(folder: Path) -> Path:
 
 
 def wait_for_lines(path: Path, count: int, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + DEADLINE_S
+    deadline = time.monotonic() + HANGS_S
     while not path.exists() or path.read_bytes().count(b"\n") < count:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline

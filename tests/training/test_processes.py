@@ -7,6 +7,7 @@ import sys
 import pytest
 import yaml
 
+from commands import HANGS_S
 from synthetic_videos import write_crossing
 from trackformer.checkpoints.load import load_model
 from trackformer.training.run import train
@@ -64,7 +65,7 @@ def test_two_processes_give_the_losses_of_one_with_twice_the_batch(recipe, tmp_p
         text=True,
     )
     one = train(TrainingSettings.model_validate(recipe))
-    said, _ = process.communicate(timeout=300)
+    said, _ = process.communicate(timeout=HANGS_S)
     assert process.returncode == 0, said
     assert losses(tmp_path / "two") == pytest.approx(losses(one), rel=1e-5)
     weights = load_model(one / "last.safetensors").state_dict()

@@ -11,6 +11,7 @@ import pytest
 import torch
 import yaml
 
+from commands import HANGS_S
 from synthetic_videos import write_crossing
 from tiny_models import tiny_settings
 from trackformer.checkpoints.load import load_model
@@ -18,6 +19,7 @@ from trackformer.errors import CheckpointError, ConfigError, DataError
 from trackformer.training.run import train
 from trackformer.training.run_state import load_state
 from trackformer.training.settings import TrainingSettings
+from trackformer.training.watching.metrics_file import read_metrics
 
 
 @pytest.fixture(scope="module")
@@ -130,23 +132,21 @@ def test_ctrl_c_leaves_a_resumable_checkpoint(recipe, tmp_path):
         "train(read_settings(TrainingSettings, pathlib.Path(sys.argv[1])))"
     )
     process = subprocess.Popen([sys.executable, "-c", script, str(settings)])
-    wait_for(tmp_path / "run" / "run.json", process)
-    time.sleep(1)
+    wait_for_a_step(tmp_path / "run" / "metrics.csv", process)
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=HANGS_S) == 0
     state = load_state(tmp_path / "run" / "last.pt")
     assert state.step >= 1
     more = {"optimizer": {"steps": state.step + 1}}
     assert load_state(run(recipe, resume=True, **more) / "last.pt").step == state.step + 1
 
 
-def wait_for(path, process):
-    for _ in range(1200):
-        if path.exists():
-            return
+def wait_for_a_step(metrics, process):
+    end = time.monotonic() + HANGS_S
+    while not read_metrics(metrics):
         assert process.poll() is None
+        assert time.monotonic() < end
         time.sleep(0.1)
-    raise TimeoutError(path)
 
 
 def test_the_averaged_weights_are_the_ones_kept(recipe):

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from commands import HANGS_S
 from trackformer.video.read_ahead import read_ahead
 
 
@@ -33,7 +34,7 @@ def test_the_next_item_is_made_while_one_is_in_use():
 
     ahead = read_ahead(items())
     assert next(ahead) == 1
-    assert is_made.wait(timeout=10)
+    assert is_made.wait(timeout=HANGS_S)
     ahead.close()
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from trackformer.errors import DataError
+from trackformer.frame_files import natural_order
 from trackformer.image_files import decode_image
 from trackformer.video.decoding import is_url
-from trackformer.video.frame_folders import natural_order
 from trackformer.video.sources import open_source
 
 HEIGHT, WIDTH = 48, 64
@@ -50,6 +50,30 @@ def test_other_and_hidden_files_of_a_folder_are_passed_over(
     assert levels_of(folder) == [grey_level(0)]
 
 
+def test_the_number_may_stand_anywhere_in_the_names(
+    make_images: Callable[..., Path], grey_level: Callable[[int], int]
+):
+    folder = make_images(["1_rgb.png", "10_rgb.png", "11_rgb.png", "2_rgb.png"])
+    assert levels_of(folder) == [grey_level(0), grey_level(3), grey_level(1), grey_level(2)]
+
+
+def test_a_gap_in_the_names_is_told(make_images: Callable[..., Path]):
+    with open_source(make_images(["1.png", "2.png", "5.png", "6.png"])) as source:
+        assert source.remarks == (
+            "2 numbers are left out among the names, the first between 2.png and 5.png: results "
+            "count images, not numbers in names",
+        )
+
+
+def test_an_image_that_is_no_frame_is_left_out_and_named(
+    make_images: Callable[..., Path], grey_level: Callable[[int], int]
+):
+    folder = make_images(["1.png", "2.png", "cover.png"])
+    with open_source(folder) as source:
+        assert source.remarks == ("expected frames named like 1.png, got also cover.png: left out",)
+    assert levels_of(folder) == [grey_level(0), grey_level(1)]
+
+
 def test_a_glob_chooses_files(make_images: Callable[..., Path], grey_level: Callable[[int], int]):
     folder = make_images(["left1.png", "right1.png", "left2.png"])
     assert levels_of(str(folder / "left*.png")) == [grey_level(0), grey_level(2)]
@@ -81,7 +105,7 @@ def test_a_mot_sequence_without_its_file_is_read_too(
     [
         ("[Sequence]\nimDir=pictures", r"seqinfo\.ini: expected frameRate to be .*, got ''"),
         ("[Sequence]\nimDir=pictures\nframeRate=fast", "positive number, got 'fast'"),
-        ("[Sequence]\nimDir=nowhere\nframeRate=5", "nowhere: cannot list this folder: No such"),
+        ("[Sequence]\nimDir=nowhere\nframeRate=5", "nowhere: no such folder, though seqinfo.ini"),
         (SEQUENCE.replace(".jpg", ".png"), r"no images of the sequence MOT-1, expected \*\.png"),
         ("frameRate=5", r"expected a section \[Sequence\]"),
     ],

@@ -1,7 +1,8 @@
 """What annotated data look like once read, whichever format they came in.
 
 Torch-free: training turns these records into tensors, evaluation reads them as they are.
-Axis letters: G objects, I ignore regions, O other boxes, V visible boxes.
+Axis letters: G objects, I ignore regions, O other boxes, V visible boxes,
+S scores, F flags.
 """
 
 from __future__ import annotations
@@ -51,6 +52,10 @@ class AnnotatedFrame:
     visible_boxes_xyxy: Float[np.ndarray, "V 4"] = field(default_factory=lambda: np.zeros((0, 4)))
     """The part of each object that can be seen, where `boxes_xyxy` are whole objects; V = G, or 0
     where the format has none."""
+    scores: Float[np.ndarray, " S"] = field(default_factory=lambda: np.zeros(0))
+    """How sure a tracker was of each object, [0, 1]; S = G, or 0 where the data tell no scores."""
+    is_filled: Bool[np.ndarray, " F"] = field(default_factory=lambda: np.zeros(0, dtype=bool))
+    """Objects that were not seen here: a box between two that were; F = G, or 0 where none is."""
     pixels: UInt8[np.ndarray, "H W 3"] | None = None
     """The image itself, RGB, where it is in no file."""
 

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import yaml
 
@@ -15,10 +15,11 @@ from trackformer.data.annotations import AnnotatedData
 from trackformer.data.formats.known import FORMATS, Format
 from trackformer.data.formats.names import FormatName
 from trackformer.data.formats.traits import traits_of
-from trackformer.data.read import read_annotations
+from trackformer.data.read import read_annotations, recognised_format
 from trackformer.errors import DataError
 
 ImageMode: TypeAlias = Literal["link", "copy", "none"]
+TRACKS_KEY_FRAME_IOU: Final = 0.9
 RECORD_NAME = "conversion.yaml"
 """Marks a folder as one that a conversion made, and so may replace."""
 
@@ -34,25 +35,34 @@ class Conversion:
     """What the data say and the format has no room for."""
 
 
-def convert_annotations(
+def convert_annotations(  # noqa: PLR0913 - each is a choice of its own, and most have a default
     source: Path,
     destination: Path,
     to: FormatName,
     *,
     source_format: FormatName | None = None,
     images: ImageMode = "link",
+    key_frame_iou: float | None = None,
     overwrite: bool = False,
 ) -> Conversion:
     """Read any known format and write a folder of another.
 
+    Tracks become as few key frames as keep an IoU of 0.9, unless `key_frame_iou` says otherwise: so
+    that a person corrects them, and does not draw them again.
+
     Raises:
         DataError: See `read_annotations` and `write_annotations`.
     """
-    _check_destination(destination, overwrite=overwrite)
+    check_destination(destination, overwrite=overwrite)
     if source.resolve().is_relative_to(destination.resolve()):
         raise DataError(f"{destination}: expected a folder that does not hold the source {source}")
+    source_format = source_format or recognised_format(source)
     data = read_annotations(source, source_format)
-    return write_annotations(data, destination, to, images=images, overwrite=overwrite)
+    if key_frame_iou is None and source_format == "tracks":
+        key_frame_iou = TRACKS_KEY_FRAME_IOU
+    return write_annotations(
+        data, destination, to, images=images, key_frame_iou=key_frame_iou, overwrite=overwrite
+    )
 
 
 def write_annotations(
@@ -61,6 +71,7 @@ def write_annotations(
     to: FormatName,
     *,
     images: ImageMode = "link",
+    key_frame_iou: float | None = None,
     overwrite: bool = False,
 ) -> Conversion:
     """Write a folder, complete or not at all.
@@ -71,20 +82,25 @@ def write_annotations(
         to: Its format.
         images: link: the same files under a second name (a hard link), copied where the two places
             are on different disks; copy; none: annotations only.
+        key_frame_iou: Formats whose boxes move evenly between key frames get as few of them as keep
+            all boxes at this IoU, (0, 1]; None: every box is one.
         overwrite: Replace a folder that an earlier conversion made.
 
     Raises:
         DataError: The folder exists, two images would get one name, the format needs image sizes
             that nobody knows, or a file cannot be written.
     """
-    _check_destination(destination, overwrite=overwrite)
+    check_destination(destination, overwrite=overwrite)
     known = FORMATS[to]
     partial = destination.with_name(f".{destination.name}.{os.getpid()}.partial")
     try:
         partial.mkdir(parents=True)
-        known.write(data, partial)
+        if known.write_sparsely is None or key_frame_iou is None:
+            known.write(data, partial)
+        else:
+            known.write_sparsely(data, partial, key_frame_iou)
         for image, place in _image_places(data, known):
-            if image is not None and images != "none":
+            if image is not None and images != "none" and known.has_images:
                 _place_image(image, partial / place, images)
         conversion = _described(data, known)
         _write_record(partial / RECORD_NAME, to, conversion)
@@ -97,7 +113,12 @@ def write_annotations(
     return conversion
 
 
-def _check_destination(destination: Path, *, overwrite: bool) -> None:
+def check_destination(destination: Path, *, overwrite: bool) -> None:
+    """Fail before long work rather than after.
+
+    Raises:
+        DataError: The folder exists, and is not to be replaced or no conversion's.
+    """
     if not destination.exists():
         return
     if not overwrite:

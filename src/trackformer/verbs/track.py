@@ -8,6 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from trackformer.settings_flags import add_settings_flags, given_settings
+from trackformer.verbs.flags.also import (
+    add_also_argument,
+    also_formats,
+    check_also,
+    write_also,
+)
 from trackformer.verbs.flags.model import load
 from trackformer.verbs.flags.settings_file import changes_in
 from trackformer.verbs.flags.video import (
@@ -79,6 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SCORE",
         help=f"lowest score of a proposal that is asked about (default: {PROPOSAL_SCORE})",
     )
+    add_also_argument(parser)
     add_settings_flags(
         parser,
         "trackformer.tracking.settings",
@@ -103,13 +110,15 @@ def run(options: argparse.Namespace) -> int:
     changes = _tracker_changes(options)
     if len(options.sources) > 1:
         return _run_streams(options, changes)
+    also = also_formats(options)
+    check_also([options.output], also, overwrite=options.overwrite)
     public_detections = _public_detections(options)
     (proposals,) = _proposals(options)
 
     def work(model: FrameModel, source: FrameSource) -> VideoRun:
         from trackformer.tracking.videos.run import track_video
 
-        return track_video(
+        run = track_video(
             model,
             source,
             options.output,
@@ -121,6 +130,7 @@ def run(options: argparse.Namespace) -> int:
             resume=options.resume,
             save_every=options.save_every,
         )
+        return write_also(run, options.output, also, overwrite=options.overwrite)
 
     return process_video(options, options.sources[0], "tracks", work)
 
@@ -130,13 +140,15 @@ def _run_streams(options: argparse.Namespace, changes: dict[str, Any]) -> int:
     from trackformer.config import settings_from
     from trackformer.errors import ConfigError
     from trackformer.tracking.settings import TrackerSettings
-    from trackformer.tracking.videos.streams import track_streams
+    from trackformer.tracking.videos.streams import stream_folders, track_streams
 
     if options.public_detections is not None:
         raise ConfigError(
             f"--public-detections: expected one SOURCE, got {len(options.sources)}; "
             "track the videos one by one"
         )
+    also, folders = also_formats(options), stream_folders(options.sources, options.output)
+    check_also(folders, also, overwrite=options.overwrite)
     proposals = _proposals(options)
     model = load(options)
     runs = track_streams(
@@ -150,7 +162,11 @@ def _run_streams(options: argparse.Namespace, changes: dict[str, Any]) -> int:
         resume=options.resume,
         save_every=options.save_every,
     )
-    return report_all(options.sources, runs)
+    written = [
+        write_also(run, folder, also, overwrite=options.overwrite)
+        for run, folder in zip(runs, folders, strict=True)
+    ]
+    return report_all(options.sources, written)
 
 
 def _tracker_changes(options: argparse.Namespace) -> dict[str, Any]:

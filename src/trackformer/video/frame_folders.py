@@ -4,35 +4,40 @@ from __future__ import annotations
 
 import configparser
 import glob
-import re
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Final
 
 from trackformer.errors import DataError
+from trackformer.frame_files import (
+    IMAGE_SUFFIXES,
+    FrameFiles,
+    frame_files,
+    images_in,
+    only_images,
+)
 from trackformer.image_files import decode_image
 from trackformer.video.frames import ASSUMED_FRAME_RATE, Frame, FrameSource
 
-IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 SEQUENCE_FILE: Final = "seqinfo.ini"
 SEQUENCE_IMAGES: Final = "img1"
 
 
 def open_folder(folder: Path) -> FrameSource:
-    """The images of a folder in natural order; a MOTChallenge sequence where it has the layout.
+    """The frames in a folder (see `frame_files`); a MOTChallenge sequence where it has the layout.
 
     Raises:
         DataError: There are no images, none of them can be read, or seqinfo.ini is malformed.
     """
     if (folder / SEQUENCE_FILE).is_file():
         return _open_sequence(folder)
-    images = _images_in(folder)
+    images = images_in(folder)
     if not images and (folder / SEQUENCE_IMAGES).is_dir():
         folder = folder / SEQUENCE_IMAGES
-        images = _images_in(folder)
+        images = images_in(folder)
     if not images:
         raise DataError(f"{folder}: no images in this folder, expected {_expected()}")
-    return open_images(images, str(folder))
+    return _open_frames(images, str(folder))
 
 
 def open_glob(pattern: str) -> FrameSource:
@@ -44,15 +49,43 @@ def open_glob(pattern: str) -> FrameSource:
     matches = [Path(match) for match in glob.glob(pattern, recursive=True)]  # noqa: PTH207 - Path.glob takes no absolute pattern
     if not matches:
         raise DataError(f"{pattern}: no file matches this pattern")
-    images = _only_images(matches)
+    images = only_images(matches)
     if not images:
         raise DataError(
             f"{pattern}: {len(matches)} matches, none of them an image, expected {_expected()}"
         )
-    return open_images(images, pattern)
+    # Each folder counts for itself: the same name in two is no frame twice.
+    if len({path.parent for path in images}) > 1:
+        return open_images(images, pattern)
+    return _open_frames(images, pattern)
 
 
-def open_images(images: list[Path], name: str, frame_rate: float | None = None) -> FrameSource:
+def _open_frames(images: Sequence[Path], name: str, frame_rate: float | None = None) -> FrameSource:
+    files = frame_files(images)
+    return open_images(files.paths, name, frame_rate, _remarks(files))
+
+
+def _remarks(files: FrameFiles) -> tuple[str, ...]:
+    """What is odd about the names: rows of results count images, whatever their names count."""
+    remarks = [files.strange_names()] if files.strange_names() else []
+    if files.strangers:
+        remarks[0] += ": left out"
+    if files.gaps and not files.counts_times:
+        before, after, _ = files.gaps[0]
+        missing = sum(count for _, _, count in files.gaps)
+        remarks.append(
+            f"{missing} numbers are left out among the names, the first between {before.name} and "
+            f"{after.name}: results count images, not numbers in names"
+        )
+    return tuple(remarks)
+
+
+def open_images(
+    images: Sequence[Path],
+    name: str,
+    frame_rate: float | None = None,
+    remarks: tuple[str, ...] = (),
+) -> FrameSource:
     """These images in this order; without a frame rate their times are unknown.
 
     Raises:
@@ -68,16 +101,11 @@ def open_images(images: list[Path], name: str, frame_rate: float | None = None) 
         num_frames=len(images),
         frames=_read_frames(images, frame_rate),
         release=lambda: None,
+        remarks=remarks,
     )
 
 
-def natural_order(path: Path) -> tuple[list[str | int], str]:
-    """Sort key that puts ``frame9`` before ``frame10``."""
-    parts = re.split(r"([0-9]+)", str(path).lower())
-    return [int(part) if part.isdecimal() else part for part in parts], str(path)
-
-
-def _read_frames(images: list[Path], frame_rate: float | None) -> Generator[Frame, None, None]:
+def _read_frames(images: Sequence[Path], frame_rate: float | None) -> Generator[Frame, None, None]:
     for index, path in enumerate(images):
         pixels = decode_image(path)
         if pixels is None:
@@ -92,14 +120,16 @@ def _open_sequence(folder: Path) -> FrameSource:
     """A MOTChallenge sequence: seqinfo.ini names the image folder and the frame rate."""
     information = _read_sequence_file(folder / SEQUENCE_FILE)
     image_folder = folder / information.get("imdir", SEQUENCE_IMAGES)
+    if not image_folder.is_dir():
+        raise DataError(f"{image_folder}: no such folder, though {SEQUENCE_FILE} names it")
     extension = information.get("imext", "")
-    images = [path for path in _images_in(image_folder) if path.name.endswith(extension)]
+    images = [path for path in images_in(image_folder) if path.name.endswith(extension)]
     if not images:
         expected = f"*{extension}" if extension else _expected()
         raise DataError(
             f"{image_folder}: no images of the sequence {folder.name}, expected {expected}"
         )
-    return open_images(images, str(folder), _frame_rate(folder / SEQUENCE_FILE, information))
+    return _open_frames(images, str(folder), _frame_rate(folder / SEQUENCE_FILE, information))
 
 
 def _read_sequence_file(path: Path) -> configparser.SectionProxy:
@@ -121,25 +151,6 @@ def _frame_rate(path: Path, information: configparser.SectionProxy) -> float:
     if not 0 < frame_rate < float("inf"):
         raise DataError(f"{path}: expected frameRate to be a positive number, got {text!r}")
     return frame_rate
-
-
-def _images_in(folder: Path) -> list[Path]:
-    try:
-        return _only_images(folder.iterdir())
-    except OSError as error:
-        raise DataError(f"{folder}: cannot list this folder: {error.strerror}") from error
-
-
-def _only_images(paths: Iterable[Path]) -> list[Path]:
-    """Images among `paths` in natural order, without hidden files such as macOS' ``._1.jpg``."""
-    return sorted(
-        (
-            path
-            for path in paths
-            if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-        ),
-        key=natural_order,
-    )
 
 
 def _expected() -> str:

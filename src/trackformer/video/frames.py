@@ -40,6 +40,7 @@ class FrameSource:
         num_frames: int | None,
         frames: Generator[Frame, None, None],
         release: Callable[[], object],
+        remarks: tuple[str, ...] = (),
     ) -> None:
         self.name = name
         """File, folder or address without credentials, for messages and file names."""
@@ -47,6 +48,8 @@ class FrameSource:
         """Frames per second, positive."""
         self.num_frames = num_frames
         """As declared, or estimated from the duration: good for a progress bar; None if endless."""
+        self.remarks = remarks
+        """What people should know of it before they rely on frame numbers or times."""
         self._frames = frames
         self._release = release
 

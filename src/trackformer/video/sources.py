@@ -6,9 +6,10 @@ import glob
 from pathlib import Path
 
 from trackformer.errors import DataError
+from trackformer.frame_files import IMAGE_SUFFIXES
 from trackformer.video.cameras import open_camera
 from trackformer.video.decoding import is_url, open_stream, open_video
-from trackformer.video.frame_folders import IMAGE_SUFFIXES, open_folder, open_glob, open_images
+from trackformer.video.frame_folders import open_folder, open_glob, open_images
 from trackformer.video.frames import Frame, FrameSource
 
 __all__ = ["Frame", "FrameSource", "open_source"]

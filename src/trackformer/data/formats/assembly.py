@@ -45,6 +45,19 @@ class Entry:
     visibility: float = 1.0
     visible_box_xyxy: Corners | None = None
     segmentation: Segmentation | None = None
+    score: float | None = None
+    is_filled: bool = False
+
+
+def score_of(value: object) -> float | None:
+    """A score of a file, where it is one: other programs use the word for other numbers, too.
+
+    >>> score_of(0.5), score_of(17), score_of(None)
+    (0.5, None, None)
+    """
+    if not isinstance(value, int | float) or not 0 <= value <= 1:
+        return None
+    return float(value)
 
 
 def assemble_frames(
@@ -80,6 +93,8 @@ def assemble_frame(
     regions = tuple(entry.segmentation for entry in ignored)
     visible = [entry.visible_box_xyxy for entry in objects]
     has_visible = any(box is not None for box in visible)
+    has_scores = any(entry.score is not None for entry in objects)
+    has_filled = any(entry.is_filled for entry in objects)
     return AnnotatedFrame(
         frame_index=frame_index,
         image_path=image_path,
@@ -95,6 +110,11 @@ def assemble_frame(
         visible_boxes_xyxy=_boxes(
             [entry.visible_box_xyxy or entry.box_xyxy for entry in objects] if has_visible else []
         ),
+        scores=np.array(
+            [1.0 if entry.score is None else entry.score for entry in objects if has_scores],
+            dtype=np.float64,
+        ),
+        is_filled=np.array([entry.is_filled for entry in objects if has_filled], dtype=bool),
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
 from trackformer.data.formats.assembly import Corners, Entry, Kind, assemble_frames
 from trackformer.data.formats.class_lists import ordered_classes
-from trackformer.data.formats.image_folders import IMAGE_SUFFIXES, folder_with
+from trackformer.data.formats.image_folders import folder_with, image_named
 from trackformer.data.formats.malformed import MalformedError, Report, refuse
 from trackformer.data.formats.text_files import read_text
 from trackformer.data.formats.writing import image_suffix, still_or_frame_name
@@ -124,8 +124,7 @@ def _read_still(
     report: Report,
 ) -> AnnotatedSequence:
     name = content["ID"]
-    choices = (folder / f"{name}{suffix}" for suffix in IMAGE_SUFFIXES)
-    image = next((path for path in choices if path.is_file()), None)
+    image = image_named(folder, name)
     if image is None:
         what = f"expected the image {folder / name}.jpg, got none"
         report(MalformedError("missing-image", where, what))

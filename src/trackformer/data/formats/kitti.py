@@ -1,7 +1,7 @@
 """How KITTI tracking folders are read and written: `label_02/NAME.txt` and `image_02/NAME/`.
 
 A line is `frame id type truncated occluded alpha left top right bottom` and seven numbers in three
-dimensions, which are not read; frames and pixels count from 0.
+dimensions, which are not read; results have a score behind them. Frames and pixels count from 0.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
-from trackformer.data.formats.assembly import NO_ID, Entry, Kind, assemble_frames
+from trackformer.data.formats.assembly import NO_ID, Entry, Kind, assemble_frames, score_of
 from trackformer.data.formats.class_lists import ordered_classes
 from trackformer.data.formats.image_folders import list_frames, size_of_first
 from trackformer.data.formats.malformed import MalformedError, Report, refuse
@@ -25,6 +25,8 @@ IGNORED = "DontCare"
 KITTI_CLASSES = ("Car", "Van", "Truck", "Pedestrian", "Person", "Cyclist", "Tram", "Misc")
 FRAME_RATE = 10.0
 MIN_COLUMNS, MAX_COLUMNS = 10, 18
+SCORE = 17
+"""The last column, which results have and annotations have not."""
 VISIBILITY_OF_OCCLUSION = {0: 1.0, 1: 0.6, 2: 0.2, 3: 1.0}
 """Fully visible, partly occluded, largely occluded, unknown; KITTI names no shares."""
 LEAST_OF_STEP = (0.8, 0.4)
@@ -98,10 +100,11 @@ def _lines(frame: AnnotatedFrame, data: AnnotatedData) -> Iterator[str]:
         # Fields are separated by spaces.
         kind = re.sub(r"\s+", "_", data.class_names[frame.labels[row]])
         visibility = frame.visibility[row]
+        score = f" {number(frame.scores[row])}" if len(frame.scores) else ""
         occluded = sum(visibility < least for least in LEAST_OF_STEP)
         yield (
             f"{frame.frame_index} {frame.track_ids[row]} {kind} 0 {occluded} {UNKNOWN_ALPHA} "
-            f"{' '.join(map(number, box))} {UNKNOWN_3D}\n"
+            f"{' '.join(map(number, box))} {UNKNOWN_3D}{score}\n"
         )
     for box in frame.ignore_boxes_xyxy:
         yield (
@@ -140,6 +143,7 @@ def _parse_fields(fields: Sequence[str], where: str) -> _Line:
         kind=Kind.IGNORED if is_ignored else Kind.OBJECT,
         track_id=NO_ID if is_ignored else int(fields[1]),
         visibility=VISIBILITY_OF_OCCLUSION.get(int(float(fields[4])), 1.0),
+        score=score_of(float(fields[SCORE])) if len(fields) == MAX_COLUMNS else None,
     )
     return _Line(entry, fields[2])
 

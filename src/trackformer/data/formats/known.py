@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
 from trackformer.data.formats.coco.reading import read_coco
@@ -16,8 +17,17 @@ from trackformer.data.formats.crowdhuman import (
     write_crowdhuman,
 )
 from trackformer.data.formats.cvat.reading import cvat_files, read_cvat
-from trackformer.data.formats.cvat.writing import cvat_image_place, write_cvat
+from trackformer.data.formats.cvat.writing import (
+    cvat_image_place,
+    write_cvat,
+    write_cvat_sparsely,
+)
 from trackformer.data.formats.kitti import kitti_image_place, label_folder, read_kitti, write_kitti
+from trackformer.data.formats.label_studio.reading import label_studio_file, read_label_studio
+from trackformer.data.formats.label_studio.writing import (
+    write_label_studio,
+    write_label_studio_sparsely,
+)
 from trackformer.data.formats.malformed import Report
 from trackformer.data.formats.mot.folder import is_sequence_folder
 from trackformer.data.formats.mot.mots import is_mots, read_mots
@@ -25,6 +35,13 @@ from trackformer.data.formats.mot.reading import read_mot
 from trackformer.data.formats.mot.writing import mot_image_place, needs_class_names, write_mot
 from trackformer.data.formats.names import FormatName
 from trackformer.data.formats.scalabel import is_scalabel, read_scalabel, write_scalabel
+from trackformer.data.formats.tables.csv_files import csv_boxes, read_csv, write_csv
+from trackformer.data.formats.tables.parquet_files import (
+    parquet_boxes,
+    read_parquet,
+    write_parquet,
+)
+from trackformer.data.formats.tracks import read_tracks, tracks_files, write_tracks
 from trackformer.data.formats.traits import Trait
 from trackformer.data.formats.writing import grouped_image_place
 from trackformer.data.formats.yolo import find_settings, read_yolo, write_yolo, yolo_image_place
@@ -45,6 +62,10 @@ class Format:
     holds: frozenset[Trait]
     remarks: Mapping[Trait, str] = field(default_factory=dict)
     """How a trait is held that is not held as it is."""
+    has_images: bool = True
+    """Images of the frames lie in the folder, too."""
+    write_sparsely: Callable[[AnnotatedData, Path, float], None] | None = None
+    """`write` with only as many boxes as keep the others, moved evenly between these, at an IoU."""
     also_loses: Callable[[AnnotatedData], frozenset[Trait]] = lambda _: frozenset()
     """What it can hold, but not together with other things in these data."""
 
@@ -53,7 +74,8 @@ def _is_mot(path: Path) -> bool:
     if is_mots(path):
         return True
     if path.is_file():
-        return path.suffix == ".txt" and label_folder(path) is None
+        is_other = label_folder(path) is not None or bool(tracks_files(path))
+        return path.suffix == ".txt" and not is_other
     return is_sequence_folder(path) or any(is_sequence_folder(part) for part in path.glob("*/"))
 
 
@@ -82,6 +104,20 @@ def _lost_beside_class_names(data: AnnotatedData) -> frozenset[Trait]:
     return frozenset({"distractors", "other things"} if needs_class_names(data) else ())
 
 
+TABLES_HOLD: Final[frozenset[Trait]] = frozenset(
+    {
+        "still images",
+        "videos",
+        "track ids",
+        "frame rate",
+        "spaces in class names",
+        "visibility",
+        "boxes beyond the image",
+        "scores",
+        "which boxes were filled in",
+    }
+)
+
 FORMATS: Mapping[FormatName, Format] = {
     "mot": Format(
         looks_for="gt/gt.txt, NAME/gt/gt.txt, instances_txt/NAME.txt or a .txt file",
@@ -106,6 +142,50 @@ FORMATS: Mapping[FormatName, Format] = {
         remarks={"still images": "become videos of one frame"},
         also_loses=_lost_beside_class_names,
     ),
+    "tracks": Format(
+        looks_for="tracks.jsonl, or folders with one",
+        recognises=lambda path: bool(tracks_files(path)),
+        read=read_tracks,
+        write=write_tracks,
+        image_place=grouped_image_place,
+        has_images=False,
+        holds=frozenset(
+            {
+                "videos",
+                "track ids",
+                "frame rate",
+                "class names",
+                "spaces in class names",
+                "boxes beyond the image",
+                "scores",
+                "which boxes were filled in",
+            }
+        ),
+        remarks={"still images": "become videos of one frame"},
+    ),
+    "label-studio": Format(
+        looks_for="a .json file of tasks with video rectangles",
+        recognises=lambda path: label_studio_file(path) is not None,
+        read=read_label_studio,
+        write=write_label_studio,
+        write_sparsely=write_label_studio_sparsely,
+        image_place=grouped_image_place,
+        has_images=False,
+        holds=frozenset(
+            {
+                "videos",
+                "track ids",
+                "frame rate",
+                "class names",
+                "spaces in class names",
+                "boxes beyond the image",
+            }
+        ),
+        remarks={
+            "still images": "become videos of one frame",
+            "scores": "the mean of each track",
+        },
+    ),
     "kitti": Format(
         looks_for="label_02/NAME.txt",
         recognises=lambda path: label_folder(path) is not None,
@@ -116,6 +196,7 @@ FORMATS: Mapping[FormatName, Format] = {
             {
                 "videos",
                 "track ids",
+                "scores",
                 "class names",
                 "ignore regions",
                 "boxes beyond the image",
@@ -133,6 +214,7 @@ FORMATS: Mapping[FormatName, Format] = {
         recognises=lambda path: bool(cvat_files(path)),
         read=read_cvat,
         write=write_cvat,
+        write_sparsely=write_cvat_sparsely,
         image_place=cvat_image_place,
         holds=frozenset(
             {
@@ -181,6 +263,7 @@ FORMATS: Mapping[FormatName, Format] = {
             {
                 "videos",
                 "track ids",
+                "scores",
                 "frame rate",
                 "class names",
                 "spaces in class names",
@@ -205,6 +288,7 @@ FORMATS: Mapping[FormatName, Format] = {
                 "still images",
                 "videos",
                 "track ids",
+                "scores",
                 "class names",
                 "spaces in class names",
                 "visibility",
@@ -213,6 +297,26 @@ FORMATS: Mapping[FormatName, Format] = {
             }
         ),
         remarks={"distractors": "become ignore regions"},
+    ),
+    "csv": Format(
+        looks_for="boxes.csv and videos.csv",
+        recognises=lambda path: csv_boxes(path) is not None,
+        read=read_csv,
+        write=write_csv,
+        image_place=grouped_image_place,
+        has_images=False,
+        holds=TABLES_HOLD,
+        remarks={"class names": "only those that occur"},
+    ),
+    "parquet": Format(
+        looks_for="boxes.parquet and videos.parquet",
+        recognises=lambda path: parquet_boxes(path) is not None,
+        read=read_parquet,
+        write=write_parquet,
+        image_place=grouped_image_place,
+        has_images=False,
+        holds=TABLES_HOLD,
+        remarks={"class names": "only those that occur"},
     ),
     "yolo": Format(
         looks_for="data.yaml, in the folder or above a folder of images",

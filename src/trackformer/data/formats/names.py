@@ -4,4 +4,16 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-FormatName: TypeAlias = Literal["mot", "coco", "yolo", "kitti", "cvat", "scalabel", "crowdhuman"]
+FormatName: TypeAlias = Literal[
+    "mot",
+    "tracks",
+    "coco",
+    "yolo",
+    "kitti",
+    "cvat",
+    "scalabel",
+    "crowdhuman",
+    "label-studio",
+    "csv",
+    "parquet",
+]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
-from trackformer.data.formats.assembly import NO_ID, Entry, Kind, assemble_frames
+from trackformer.data.formats.assembly import NO_ID, Entry, Kind, assemble_frames, score_of
 from trackformer.data.formats.class_lists import ordered_classes
 from trackformer.data.formats.image_folders import size_of_first
 from trackformer.data.formats.malformed import MalformedError, Report, refuse
@@ -111,6 +111,7 @@ def _label_records(frame: AnnotatedFrame, class_names: tuple[str, ...]) -> Itera
                 "visibility": float(frame.visibility[row]),
             },
             "box2d": _box_record(box.tolist()),
+            **({"score": float(frame.scores[row])} if len(frame.scores) else {}),
         }
     for row, box in enumerate(frame.ignore_boxes_xyxy):
         yield {
@@ -229,6 +230,7 @@ class _File:
                 label=0 if is_ignored else self.class_names.index(str(category)),
                 track_id=NO_ID if is_ignored else track_id,
                 visibility=float((label.get("attributes") or {}).get("visibility", 1)),
+                score=score_of(label.get("score")),
             )
 
 

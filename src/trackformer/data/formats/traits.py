@@ -23,6 +23,8 @@ Trait: TypeAlias = Literal[
     "other things",
     "outlines",
     "boxes beyond the image",
+    "scores",
+    "which boxes were filled in",
 ]
 
 
@@ -63,5 +65,7 @@ _FRAME_TRAITS: Mapping[Trait, Callable[[AnnotatedFrame], bool]] = {
     "ignore regions": lambda frame: bool((~frame.ignore_is_distractor).any()),
     "distractors": lambda frame: bool(frame.ignore_is_distractor.any()),
     "other things": lambda frame: len(frame.other_boxes_xyxy) > 0,
+    "scores": lambda frame: len(frame.scores) > 0,
+    "which boxes were filled in": lambda frame: bool(frame.is_filled.any()),
     "outlines": lambda frame: any(outline is not None for outline in frame.segmentations),
 }

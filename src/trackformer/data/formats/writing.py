@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from trackformer.data.annotations import AnnotatedFrame, AnnotatedSequence
-from trackformer.data.formats.image_folders import IMAGE_SUFFIXES, size_of_first
+from trackformer.data.formats.image_folders import size_of_first
 from trackformer.errors import DataError
+from trackformer.frame_files import IMAGE_SUFFIXES
 
 
 def plain_name(sequence: AnnotatedSequence) -> str:
@@ -51,7 +52,8 @@ def required_size(sequence: AnnotatedSequence) -> tuple[int, int]:
     size = sequence.image_size or size_of_first(paths)
     if size is None:
         raise DataError(
-            f"{sequence.name}: expected images, because the format to write needs their size"
+            f"{sequence.name}: expected images, or tracks that tell their size, because the format "
+            "to write needs it"
         )
     return size
 

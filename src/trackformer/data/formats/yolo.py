@@ -15,7 +15,6 @@ import yaml
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
 from trackformer.data.formats.assembly import Entry, assemble_frames
-from trackformer.data.formats.image_folders import images_in
 from trackformer.data.formats.malformed import MalformedError, Report, refuse
 from trackformer.data.formats.text_files import read_text
 from trackformer.data.formats.writing import (
@@ -25,6 +24,7 @@ from trackformer.data.formats.writing import (
 )
 from trackformer.data.masks import Polygons
 from trackformer.errors import DataError
+from trackformer.frame_files import images_below
 from trackformer.image_files import image_size
 
 SETTINGS_NAMES = ("data.yaml", "data.yml", "dataset.yaml")
@@ -58,7 +58,7 @@ def read_yolo(path: Path, report: Report = refuse) -> AnnotatedData:
     settings = _read_settings(settings_path)
     class_names = _class_names(settings, settings_path)
     is_whole = path.is_file() or settings_path.parent.resolve() == path.resolve()
-    images = _split_images(settings, settings_path) if is_whole else sorted(images_in(path))
+    images = _split_images(settings, settings_path) if is_whole else images_below(path)
     if not images:
         raise DataError(f"{path}: expected images in it, got none")
     sequences = (_read_still(image, class_names, report) for image in images)
@@ -134,7 +134,7 @@ def _split_images(settings: dict[str, Any], path: Path) -> list[Path]:
             lines = read_text(found, "a list of images").split()
             images += [found.parent / line for line in lines]
         else:
-            images += sorted(images_in(found))
+            images += images_below(found)
     return images
 
 

@@ -16,6 +16,7 @@ import torch
 from trackformer.data.formats.mot.mots import MotsResultsWriter, mots_frame_of
 from trackformer.data.formats.mot.published_results import written_as_published
 from trackformer.data.formats.mot.reading import MotResultsWriter
+from trackformer.data.formats.tracks import VIDEO, video_record
 from trackformer.data.masks import RunLengths, encode_mask
 from trackformer.data.results import result_of, result_of_detections
 from trackformer.errors import DataError
@@ -46,6 +47,8 @@ class ResultsWriter:
     _video: VideoWriter | None
     _drawer: TrackDrawer
     _as_published: bool
+    _source: FrameSource
+    _class_names: tuple[str, ...]
 
     def append(self, frame: Frame, found: TrackedObjects | Detections) -> None:
         """Write what was found in the next frame.
@@ -59,7 +62,10 @@ class ResultsWriter:
             result = result_of_detections(found)
         try:
             self._rows.append(written_as_published(result) if self._as_published else result)
-            self._lines.write((json.dumps(as_record(frame, found)) + "\n").encode())
+            record = as_record(frame, found)
+            if frame.frame_index == 0:
+                record[VIDEO] = self._video_record(frame)
+            self._lines.write((json.dumps(record) + "\n").encode())
             if self._masks is not None and isinstance(found, TrackedObjects):
                 self._masks.append(mots_frame_of(found))
         except OSError as error:
@@ -78,6 +84,12 @@ class ResultsWriter:
     def is_on_disk(self, num_frames: int) -> bool:
         """Whether no kill can take these frames from the video any more; rows are there at once."""
         return self._video is None or self._video.num_on_disk >= num_frames
+
+    def _video_record(self, frame: Frame) -> dict[str, Any]:
+        """So that the results alone can become any format (`trackformer data convert`)."""
+        height, width = frame.pixels.shape[:2]
+        name = Path(self._source.name.rstrip("/")).stem or "video"
+        return video_record(name, (height, width), self._source.frame_rate, self._class_names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +140,7 @@ def open_outputs(
             video = stack.enter_context(writer)
             if kept.num_frames:
                 _follow(drawer, files.lines, kept.image_size)
-        yield ResultsWriter(rows, lines, masks, video, drawer, as_published)
+        yield ResultsWriter(rows, lines, masks, video, drawer, as_published, source, class_names)
 
 
 def _follow(drawer: TrackDrawer, lines: Path, image_size: tuple[int, int]) -> None:

@@ -46,6 +46,8 @@ class VideoRun:
     """Why the video ended before its end; None if it did not."""
     num_frames_before: int = 0
     """Of the frames those that an earlier run had tracked (`resume`)."""
+    remarks: tuple[str, ...] = ()
+    """What to know before relying on frame numbers or times (`FrameSource.remarks`)."""
 
 
 def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a default
@@ -185,6 +187,7 @@ def _run(
         seconds=time.monotonic() - start,
         broken_off=reading.broken_off,
         num_frames_before=saved.before.num_frames,
+        remarks=source.remarks,
     )
 
 
@@ -210,4 +213,5 @@ def _run_detector(detector: ObjectDetector, source: FrameSource, files: OutputFi
         num_objects=num_objects,
         seconds=time.monotonic() - start,
         broken_off=reading.broken_off,
+        remarks=source.remarks,
     )

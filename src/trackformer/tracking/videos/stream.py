@@ -56,6 +56,7 @@ class Stream:
         self._current: tuple[Frame, PreparedFrame] | None = None
         self._reading: Reading | None = None
         self._failure: str | None = None
+        self._remarks: tuple[str, ...] = ()
         self._start = time.monotonic()
         self._num_frames = self._before.num_frames
         self._num_objects = self._before.num_objects
@@ -78,7 +79,7 @@ class Stream:
                 check_continues(self._before, mark, self._files.paths(), state_path)
             self._before = replace(self._before, source=mark)
             self._reading = Reading(source, model, self._before.num_frames)
-            self.declared_frames = source.num_frames
+            self.declared_frames, self._remarks = source.num_frames, source.remarks
             # Files come with the first frame: a video without any leaves earlier ones alone.
             self._frames = self.resources.enter_context(closing(self._reading.frames()))
             self._current = next(self._frames, None)
@@ -162,6 +163,7 @@ class Stream:
             seconds=time.monotonic() - self._start,
             broken_off=self._why(),
             num_frames_before=self._before.num_frames,
+            remarks=self._remarks,
         )
 
     def _why(self) -> str | None:

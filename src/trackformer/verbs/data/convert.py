@@ -7,7 +7,21 @@ from pathlib import Path
 from typing import Final
 
 SUMMARY: Final = "Write annotated data in another format."
-FORMAT_NAMES: Final = ("mot", "coco", "yolo", "kitti", "cvat", "scalabel", "crowdhuman")
+FORMAT_NAMES: Final = (
+    "mot",
+    "tracks",
+    "coco",
+    "yolo",
+    "kitti",
+    "cvat",
+    "scalabel",
+    "crowdhuman",
+    "label-studio",
+    "csv",
+    "parquet",
+)
+
+KEY_FRAME_FORMATS: Final = ("cvat", "label-studio")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "none: annotations only (default: link)",
     )
     parser.add_argument(
+        "--key-frame-iou",
+        type=float,
+        metavar="IOU",
+        help="cvat, label-studio: only as many key frames as keep all boxes, moved evenly between "
+        "them, at this IoU (default: 0.9 for tracks, every box for annotations)",
+    )
+    parser.add_argument(
         "--overwrite", action="store_true", help="replace DST if an earlier conversion made it"
     )
 
@@ -37,16 +58,34 @@ def add_format_argument(parser: argparse.ArgumentParser, read: str) -> None:
     )
 
 
+def check_key_frame_iou(options: argparse.Namespace) -> None:
+    """Refuse what is no IoU, and formats without key frames."""
+    from trackformer.errors import ConfigError
+
+    if options.key_frame_iou is None:
+        return
+    if not 0 < options.key_frame_iou <= 1:
+        raise ConfigError(
+            f"--key-frame-iou: expected an IoU in (0, 1], got {options.key_frame_iou}"
+        )
+    if options.to not in KEY_FRAME_FORMATS:
+        raise ConfigError(
+            f"--key-frame-iou: only for --to {', '.join(KEY_FRAME_FORMATS)}, got {options.to}"
+        )
+
+
 def run(options: argparse.Namespace) -> int:
     """Annotations in, a folder of another format out."""
     from trackformer.data.convert import convert_annotations
 
+    check_key_frame_iou(options)
     made = convert_annotations(
         options.source,
         options.destination,
         options.to,
         source_format=options.format,
         images=options.images,
+        key_frame_iou=options.key_frame_iou,
         overwrite=options.overwrite,
     )
     print(f"{made.num_sequences} sequences, {made.num_frames} frames, {made.num_boxes} boxes")

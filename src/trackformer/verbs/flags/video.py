@@ -64,6 +64,8 @@ def report(run: VideoRun) -> int:
     """Print what was done; returns the exit code."""
     print(f"{run.num_frames} frames, {run.num_objects} boxes, {_pace(run)}")
     _print_files(run.files)
+    for remark in run.remarks:
+        print(f"note: {remark}", file=sys.stderr)
     if run.broken_off is None:
         return 0
     kept = "; the frames before are kept" if run.num_frames else ""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
-from trackformer.data.formats.assembly import NO_ID, Corners, Entry, Kind, assemble_frames
+from trackformer.data.formats.assembly import NO_ID, Corners, Entry, Kind, assemble_frames, score_of
 from trackformer.data.formats.image_folders import folder_with, report_missing
 from trackformer.data.formats.malformed import MalformedError, Report, refuse
 from trackformer.data.formats.text_files import read_json
@@ -137,6 +137,7 @@ class _Dataset:
             label=self.label_of[annotation["category_id"]],
             track_id=track_id,
             visibility=float(annotation.get("visibility", 1)),
+            score=score_of(annotation.get("score")),
             visible_box_xyxy=None if visible is None else _corners(visible),
             segmentation=_segmentation(annotation, mask_path),
         )

@@ -75,6 +75,8 @@ def _annotation_records(
             "iscrowd": 0,
             "visibility": float(frame.visibility[row]),
         }
+        if len(frame.scores):
+            record["score"] = float(frame.scores[row])
         if sequence.is_video:
             record["track_id"] = int(frame.track_ids[row])
         if len(frame.visible_boxes_xyxy):

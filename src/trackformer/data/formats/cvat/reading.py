@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
@@ -16,6 +16,7 @@ from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
 from trackformer.data.formats.assembly import NO_ID, Corners, Entry, Kind, assemble_frames
 from trackformer.data.formats.class_lists import ordered_classes
 from trackformer.data.formats.image_folders import folder_with, list_frames, size_of_first
+from trackformer.data.formats.key_frames import boxes_between
 from trackformer.data.formats.malformed import MalformedError, Report, refuse
 from trackformer.data.formats.text_files import read_text
 from trackformer.data.masks import Polygons
@@ -177,7 +178,7 @@ class _Reader:
         for (before, is_outside), (after, _) in pairwise(seen):
             if not is_outside:
                 yield before
-                yield from _between(before, after)
+                yield from boxes_between(before, after)
         if seen and not seen[-1][1]:
             yield seen[-1][0]
 
@@ -245,20 +246,3 @@ def _visibility(shape: ElementTree.Element) -> float:
         return float(text) if text else 1.0
     except ValueError:
         return 1.0
-
-
-def _between(before: Entry, after: Entry) -> Iterator[Entry]:
-    """The frames between two keyframes, whose boxes CVAT moves evenly."""
-    gap = after.frame_index - before.frame_index
-    for step in range(1, gap):
-        share = step / gap
-        left, top, right, bottom = (
-            (1 - share) * start + share * end
-            for start, end in zip(before.box_xyxy, after.box_xyxy, strict=True)
-        )
-        yield replace(
-            before,
-            frame_index=before.frame_index + step,
-            box_xyxy=(left, top, right, bottom),
-            segmentation=None,
-        )

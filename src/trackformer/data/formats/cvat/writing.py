@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from itertools import groupby
 from pathlib import Path
 from xml.etree import ElementTree
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
 from trackformer.data.formats.cvat.reading import FILE_NAME, IGNORE_LABEL, IMAGES
+from trackformer.data.formats.key_frames import stretches_of
 from trackformer.data.formats.writing import image_suffix, number, plain_name, required_size
 
 
 def write_cvat(data: AnnotatedData, folder: Path) -> None:
-    """Write `NAME/annotations.xml` for each sequence.
+    """Write `NAME/annotations.xml` for each sequence, every box a key frame.
 
     An ignore region becomes a track of its own, one frame long, of the label `ignore`.
     """
+    write_cvat_sparsely(data, folder, least_iou=1.0)
+
+
+def write_cvat_sparsely(data: AnnotatedData, folder: Path, least_iou: float) -> None:
+    """The same with as few key frames as keep all other boxes at an IoU of `least_iou`."""
     for sequence in data.sequences:
         root = ElementTree.Element("annotations")
         ElementTree.SubElement(root, "version").text = "1.1"
         _add_head(root, sequence, data.class_names)
-        _add_tracks(root, sequence, data.class_names)
+        _add_tracks(root, sequence, data.class_names, least_iou)
         ElementTree.indent(root)
         path = folder / plain_name(sequence) / FILE_NAME
         path.parent.mkdir(parents=True)
@@ -59,38 +65,46 @@ def _add_head(
 
 
 def _add_tracks(
-    root: ElementTree.Element, sequence: AnnotatedSequence, class_names: tuple[str, ...]
+    root: ElementTree.Element,
+    sequence: AnnotatedSequence,
+    class_names: tuple[str, ...],
+    least_iou: float,
 ) -> None:
     # CVAT's track has one label: an object whose class changes becomes two tracks of one id.
-    rows_of: dict[tuple[int, int], list[tuple[AnnotatedFrame, int]]] = defaultdict(list)
-    for frame in sequence.frames:
-        for row in range(len(frame.track_ids)):
-            rows_of[int(frame.track_ids[row]), int(frame.labels[row])].append((frame, row))
-    for (track_id, label), rows in sorted(rows_of.items(), key=lambda item: item[0]):
-        track = _add_track(root, track_id, class_names[label])
-        for place, (frame, row) in enumerate(rows):
-            visibility = float(frame.visibility[row])
-            box = _add_box(track, frame.frame_index, frame.boxes_xyxy[row].tolist(), visibility)
-            if visibility < 1:
-                attribute = ElementTree.SubElement(box, "attribute", name="visibility")
-                attribute.text = number(visibility)
-            following = rows[place + 1][0].frame_index if place + 1 < len(rows) else None
-            if following != frame.frame_index + 1:
-                _end(track, box, frame.frame_index + 1, len(sequence.frames))
-    _add_regions(root, sequence, 1 + max((track_id for track_id, _ in rows_of), default=-1))
+    next_id = 0
+    grouped = groupby(stretches_of(sequence), key=lambda each: (each.track_id, each.label))
+    for (track_id, label), stretches in grouped:
+        next_id = max(next_id, track_id + 1)
+        track = _add_track(root, track_id, class_names[label], _source(sequence))
+        for stretch in stretches:
+            for frame, row in stretch.key_places(least_iou):
+                visibility = float(frame.visibility[row])
+                box = _add_box(track, frame.frame_index, frame.boxes_xyxy[row].tolist(), visibility)
+                if visibility < 1:
+                    attribute = ElementTree.SubElement(box, "attribute", name="visibility")
+                    attribute.text = number(visibility)
+            _end(track, box, frame.frame_index + 1, len(sequence.frames))
+    _add_regions(root, sequence, next_id)
 
 
 def _add_regions(root: ElementTree.Element, sequence: AnnotatedSequence, next_id: int) -> None:
     for frame in sequence.frames:
         for region in frame.ignore_boxes_xyxy.tolist():
-            track = _add_track(root, next_id, IGNORE_LABEL)
+            track = _add_track(root, next_id, IGNORE_LABEL, _source(sequence))
             box = _add_box(track, frame.frame_index, region, 1.0)
             _end(track, box, frame.frame_index + 1, len(sequence.frames))
             next_id += 1
 
 
-def _add_track(root: ElementTree.Element, track_id: int, label: str) -> ElementTree.Element:
-    return ElementTree.SubElement(root, "track", id=str(track_id), label=label, source="manual")
+def _source(sequence: AnnotatedSequence) -> str:
+    """In CVAT's words, who made the boxes: a tracker, whose have scores, or a person."""
+    return "auto" if any(len(frame.scores) for frame in sequence.frames) else "manual"
+
+
+def _add_track(
+    root: ElementTree.Element, track_id: int, label: str, source: str
+) -> ElementTree.Element:
+    return ElementTree.SubElement(root, "track", id=str(track_id), label=label, source=source)
 
 
 def _add_box(

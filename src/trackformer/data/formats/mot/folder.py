@@ -9,6 +9,7 @@ from pathlib import Path
 from trackformer.data.formats.image_folders import list_frames, size_of_first
 from trackformer.data.formats.malformed import MalformedError, Report
 from trackformer.errors import DataError
+from trackformer.frame_files import images_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def read_sequence_folder(path: Path, report: Report) -> SequenceFolder:
         DataError: `seqinfo.ini` is malformed.
     """
     info = _read_seqinfo(path / "seqinfo.ini")
-    image_paths = list_frames(path / info.get("imdir", "img1"), report)
+    image_paths = _images(path / info.get("imdir", "img1"), info.get("imext", ""), report)
     stated_length = _positive(info, "seqLength", path)
     if image_paths and stated_length and len(image_paths) != stated_length:
         what = f"expected {stated_length:g} images as seqinfo.ini says, got {len(image_paths)}"
@@ -56,6 +57,12 @@ def read_sequence_folder(path: Path, report: Report) -> SequenceFolder:
         image_size=image_size,
         frame_rate=_positive(info, "frameRate", path),
     )
+
+
+def _images(folder: Path, suffix: str, report: Report) -> tuple[Path | None, ...]:
+    """The frames with the stated ending; with any where no image has that one."""
+    is_used = any(path.name.endswith(suffix) for path in images_in(folder))
+    return list_frames(folder, report, suffix if is_used else "")
 
 
 def _read_seqinfo(path: Path) -> dict[str, str]:

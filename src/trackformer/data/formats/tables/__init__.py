@@ -1,0 +1,1 @@
+"""Tables of boxes, for programs that count and plot: CSV and Parquet."""
