@@ -78,12 +78,11 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(
 ):
     folder, whole = tmp_path / "out", uninterrupted / "whole"
     shutil.copytree(uninterrupted / "killed" / str(killed_at), folder)
-    num_lines = len((folder / "tracks.jsonl").read_text().splitlines())
-    assert num_lines == killed_at
     run = track(eager_model, recording(), folder, resume=True)
     assert run.num_frames == NUM_FRAMES
     assert run.num_frames_before % 10 == 0
     assert run.num_frames_before <= killed_at
+    assert killed_at < 50 or run.num_frames_before > 0
     assert rows_in(folder) == rows_in(whole)
     found, expected = pixels_in(folder), pixels_in(whole)
     assert len(found) == len(expected) == NUM_FRAMES
@@ -172,7 +171,7 @@ def test_results_that_lost_rows_are_refused(eager_model: TrackFormer, killed: Pa
 
 
 def test_a_recording_that_became_shorter_is_refused(eager_model: TrackFormer, killed: Path):
-    with pytest.raises(DataError, match="expected the 20 frames that were tracked before, got 5"):
+    with pytest.raises(DataError, match=r"expected the \d+ frames that were tracked before, got 5"):
         track(eager_model, recording(num_frames=5), killed, resume=True)
 
 

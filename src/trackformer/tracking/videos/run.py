@@ -93,11 +93,10 @@ def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a
     files = output_files(
         Path(output), "tracks", write_masks=model.predicts_masks, write_video=write_video
     )
+    check_output(files, overwrite=overwrite, resume=resume)
+    saving = Saving(files.state, save_every)
     with opened(source) as frames:
-        saving = Saving(files.state, save_every)
-        saved = begin_video(
-            model, frames, files, settings, saving, resume=resume, overwrite=overwrite
-        )
+        saved = begin_video(model, frames, files, settings, saving, resume=resume)
         if saved.before.is_finished:
             return VideoRun(
                 files.written(), saved.num_frames, saved.num_objects, 0.0, None, saved.num_frames

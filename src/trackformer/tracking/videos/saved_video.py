@@ -12,7 +12,7 @@ from trackformer.models.frame_model import FrameModel
 from trackformer.objects import TrackedObjects
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.tracker import Tracker, settings_for
-from trackformer.tracking.videos.output_files import OutputFiles, check_output
+from trackformer.tracking.videos.output_files import OutputFiles
 from trackformer.tracking.videos.outputs import KeptResults, ResultsWriter
 from trackformer.tracking.videos.run_state import (
     RunState,
@@ -91,7 +91,7 @@ class SavedVideo:
         self._saving.note(RunState((state,)), lambda: writer.is_on_disk(state.num_frames))
 
 
-def begin_video(  # noqa: PLR0913 - what `track_video` was given
+def begin_video(
     model: FrameModel,
     source: FrameSource,
     files: OutputFiles,
@@ -99,16 +99,13 @@ def begin_video(  # noqa: PLR0913 - what `track_video` was given
     saving: Saving,
     *,
     resume: bool,
-    overwrite: bool,
 ) -> SavedVideo:
     """Where a run starts: at the first frame, or where an earlier one was cut.
 
     Raises:
-        DataError: There are results that are neither continued nor replaced.
-        ConfigError: They are of another source, or were made with other settings.
+        ConfigError: Earlier results are of another source, or were made with other settings.
         CheckpointError: The state of the earlier run is damaged, or of another model.
     """
-    check_output(files, overwrite=overwrite, resume=resume)
     if resume and saving.path.exists():
         before = _only_stream(saving.path)
         check_continues(before, mark_of(source), files.paths(), saving.path)
