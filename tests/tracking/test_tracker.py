@@ -8,8 +8,9 @@ import torch
 
 from tiny_models import tiny_model
 from trackformer.errors import ConfigError, DataError
+from trackformer.tracking.object_detector import ObjectDetector
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
-from trackformer.tracking.tracker import ObjectDetector, Tracker, as_pixels, settings_for
+from trackformer.tracking.tracker import Tracker, as_pixels, settings_for
 
 # Random models are sure of nothing: everything is a track, at most six.
 EAGER = TrackerSettings(

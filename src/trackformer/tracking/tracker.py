@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import supervision
@@ -11,30 +11,28 @@ import torch
 from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor
 
-from trackformer.boxes import non_maximum_suppression, to_pixels_xyxy
+from trackformer.boxes import to_pixels_xyxy
 from trackformer.config import settings_from
-from trackformer.devices import fetched_together
 from trackformer.errors import DataError
 from trackformer.models.frame_model import FrameModel
-from trackformer.models.parts.best_pairs import best_pairs
 from trackformer.models.parts.slots import in_slots
-from trackformer.objects import Detections, TrackedObjects
+from trackformer.objects import TrackedObjects
 from trackformer.preprocessing import input_size, normalise, resize
 from trackformer.tracking.lifecycle.advance import advance
+from trackformer.tracking.lifecycle.decisions import nobody
 from trackformer.tracking.lifecycle.tracks import Tracks, no_tracks
 from trackformer.tracking.masks import track_masks
 from trackformer.tracking.proposals.places import places_in, propose_together, untracked
 from trackformer.tracking.query_batch import answers_apart, ask_together
 from trackformer.tracking.sessions.tracker_state import TrackerState, state_from_bytes
-from trackformer.tracking.settings import DetectSettings, TrackerSettings
+from trackformer.tracking.settings import TrackerSettings
+from trackformer.tracking.tracing.writing import Trace
 from trackformer.types import (
     FrameFeatures,
     Images,
     Memory,
-    ModelOutput,
     Predictions,
     ProposalBoxes,
-    predictions_of,
 )
 
 FrameLike = Shaped[np.ndarray, "..."] | Shaped[Tensor, "..."]
@@ -49,6 +47,7 @@ class Tracker:
         settings: Thresholds; by default those stored with the model's weights.
         slots_of: Track queries are padded to a multiple of this, so that a compiled model sees few
             different shapes: 16, say. 1, the default, is fastest where nothing is compiled.
+        trace: Where to write what was asked, answered and decided (`docs/why.md`); None: nowhere.
 
     Example:
         >>> tracker = Tracker(load_model("nano"))      # doctest: +SKIP
@@ -57,9 +56,14 @@ class Tracker:
     """
 
     def __init__(
-        self, model: FrameModel, settings: TrackerSettings | None = None, slots_of: int = 1
+        self,
+        model: FrameModel,
+        settings: TrackerSettings | None = None,
+        slots_of: int = 1,
+        trace: Trace | None = None,
     ) -> None:
         self._model = model
+        self._trace = trace
         self._slots_of = slots_of
         self._device = model.device
         self.settings = settings if settings is not None else settings_for(model)
@@ -69,6 +73,11 @@ class Tracker:
         self._last_frames: deque[FrameFeatures | None] = deque(
             maxlen=self.settings.previous_frame_distance
         )
+
+    @property
+    def is_traced(self) -> bool:
+        """Whether `take` wants answers with their origins."""
+        return self._trace is not None
 
     @property
     def previous_frame(self) -> FrameFeatures | None:
@@ -108,7 +117,7 @@ class Tracker:
                 previous=self.previous_frame,
                 proposed=self._proposed(proposals, prepared.image_size),
             )
-            (answer,) = answers_apart(output, [self.tracks])
+            (answer,) = answers_apart(output, [self.tracks], with_origins=self.is_traced)
             return self.take(answer, output.memory, prepared, public_xyxy)
 
     def take(
@@ -128,13 +137,17 @@ class Tracker:
             public_xyxy: As for `update`.
         """
         self._last_frames.append(memory.frame)
+        before = self.tracks
         self.tracks = advance(
             self.tracks,
             answer,
             self.settings,
             frame.image_size,
             None if public_xyxy is None else torch.from_numpy(public_xyxy).float(),
+            nobody if self._trace is None else self._trace.hear,
         )
+        if self._trace is not None:
+            self._trace.end_step(before, answer, self.settings, frame.image_size)
         objects = as_objects(self.tracks, frame.image_size, self._model.settings.class_names)
         if self._model.predicts_masks:
             masks = track_masks(self._model, memory, self.tracks, frame.images, frame.image_size)
@@ -187,51 +200,6 @@ class Tracker:
 def settings_for(model: FrameModel) -> TrackerSettings:
     """The tracker settings stored with a model's weights, or the defaults."""
     return settings_from(TrackerSettings, model.settings.tracker, "tracker settings of the model")
-
-
-@dataclass(frozen=True)
-class ObjectDetector:
-    """Detects objects in single frames: a tracker without memory."""
-
-    model: FrameModel
-    settings: DetectSettings = field(default_factory=DetectSettings)
-
-    def detect(self, frame: FrameLike | PreparedFrame, frame_index: int = 0) -> Detections:
-        """Objects of one frame (height x width x 3, uint8, RGB), best first, in its pixels."""
-        prepared = prepare_frame(self.model, frame)
-        with torch.inference_mode():
-            return detections_of(
-                self.model(prepared.images),
-                prepared.image_size,
-                self.settings,
-                frame_index,
-                self.model.settings.class_names,
-            )
-
-
-def detections_of(
-    output: ModelOutput,
-    image_size: tuple[int, int],
-    settings: DetectSettings,
-    frame_index: int,
-    class_names: tuple[str, ...],
-) -> Detections:
-    """The objects of one frame, best first, in its pixels, on the CPU."""
-    found = best_pairs(output) if settings.every_class else predictions_of(output)
-    scores, labels, boxes = fetched_together([found.scores, found.labels, found.boxes])
-    labels, boxes = labels.long(), to_pixels_xyxy(boxes, image_size)
-    is_real = torch.isfinite(boxes).all(-1) & (boxes[:, 2:] > boxes[:, :2]).all(-1)
-    rows = torch.nonzero(is_real & (scores > settings.min_score))[:, 0]
-    rows = rows[scores[rows].sort(descending=True, stable=True).indices]
-    if settings.nms_iou is not None:
-        rows = rows[non_maximum_suppression(boxes[rows], scores[rows], settings.nms_iou)]
-    return Detections(
-        boxes_xyxy=boxes[rows],
-        scores=scores[rows],
-        labels=labels[rows],
-        frame_index=frame_index,
-        class_names=class_names,
-    )
 
 
 def as_pixels(frame: FrameLike) -> UInt8[np.ndarray, "H W 3"]:

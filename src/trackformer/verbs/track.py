@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from trackformer.models.frame_model import FrameModel
     from trackformer.tracking.lifecycle.public_detections import PublicDetections
     from trackformer.tracking.proposals.places import ProposalSource
+    from trackformer.tracking.tracing.records import RunNames
     from trackformer.tracking.videos.run import VideoRun
     from trackformer.video.frames import FrameSource
 
@@ -63,6 +64,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE.yaml",
         help="tracker settings that differ from the model's own (flags win over the file)",
+    )
+    parser.add_argument(
+        "--trace",
+        action="store_true",
+        help="also write trace.jsonl: what each query was asked and answered, and why it was kept, "
+        "lost or born (docs/why.md)",
     )
     parser.add_argument(
         "--public-detections",
@@ -125,6 +132,7 @@ def run(options: argparse.Namespace) -> int:
             settings_from(TrackerSettings, model.settings.tracker | changes, "tracker settings"),
             public_detections=public_detections,
             proposals=proposals,
+            trace=_names(options, options.sources[0]) if options.trace else None,
             write_video=not options.no_video,
             overwrite=options.overwrite,
             resume=options.resume,
@@ -132,7 +140,7 @@ def run(options: argparse.Namespace) -> int:
         )
         return write_also(run, options.output, also, overwrite=options.overwrite)
 
-    return process_video(options, options.sources[0], "tracks", work)
+    return process_video(options, options.sources[0], "tracks", work, every_layer=options.trace)
 
 
 def _run_streams(options: argparse.Namespace, changes: dict[str, Any]) -> int:
@@ -150,13 +158,14 @@ def _run_streams(options: argparse.Namespace, changes: dict[str, Any]) -> int:
     also, folders = also_formats(options), stream_folders(options.sources, options.output)
     check_also(folders, also, overwrite=options.overwrite)
     proposals = _proposals(options)
-    model = load(options)
+    model = load(options, every_layer=options.trace)
     runs = track_streams(
         model,
         options.sources,
         options.output,
         settings_from(TrackerSettings, model.settings.tracker | changes, "tracker settings"),
         proposals=proposals,
+        traces=[_names(options, each) for each in options.sources] if options.trace else None,
         write_video=not options.no_video,
         overwrite=options.overwrite,
         resume=options.resume,
@@ -167,6 +176,17 @@ def _run_streams(options: argparse.Namespace, changes: dict[str, Any]) -> int:
         for run, folder in zip(runs, folders, strict=True)
     ]
     return report_all(options.sources, written)
+
+
+def _names(options: argparse.Namespace, source: str) -> RunNames:
+    """As they can be loaded from another folder, too; cameras and addresses show no frame twice."""
+    from trackformer.tracking.tracing.records import RunNames
+
+    model, video = (
+        str(Path(name).resolve()) if Path(name).exists() else None
+        for name in (options.model, source)
+    )
+    return RunNames(model or options.model, video)
 
 
 def _tracker_changes(options: argparse.Namespace) -> dict[str, Any]:

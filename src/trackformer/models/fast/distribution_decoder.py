@@ -1,4 +1,4 @@
-"""The decoder of D-FINE and DEIMv2 for inference: only what the last layer's answer needs."""
+"""The decoder of D-FINE and DEIMv2 for inference: only what the answers asked for need."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class DecoderAnswer:
     """The part of transformers' decoder output that the adapter reads."""
 
     last_hidden_state: Float[Tensor, "B Q C"]
-    intermediate_logits: Float[Tensor, "B 1 Q K"]
-    intermediate_reference_points: Float[Tensor, "B 1 Q 4"]
+    intermediate_logits: Float[Tensor, "B D Q K"]
+    intermediate_reference_points: Float[Tensor, "B D Q 4"]
 
 
 class DistributionDecoder(nn.Module):
@@ -29,20 +29,21 @@ class DistributionDecoder(nn.Module):
 
     Args:
         decoder: transformers' own, with its heads; its parts become this module's.
+        every_layer: Every layer answers; otherwise the last one alone.
     """
 
     support: Tensor
 
     # Any: transformers' modules are known here by their attributes only.
-    def __init__(self, decoder: Any) -> None:
+    def __init__(self, decoder: Any, *, every_layer: bool) -> None:
         super().__init__()
         self.layers: nn.ModuleList = decoder.layers
         self.query_pos_head: nn.Module = decoder.query_pos_head
         self.pre_bbox_head: nn.Module = decoder.pre_bbox_head
         self.bbox_embed: nn.ModuleList = decoder.bbox_embed
-        last = decoder.eval_idx
-        self.class_head: nn.Module = decoder.class_embed[last]
-        self.quality_head: nn.Module = decoder.lqe_layers[last]
+        self.answering = range(0 if every_layer else decoder.eval_idx, decoder.eval_idx + 1)
+        self.class_heads = nn.ModuleList(decoder.class_embed[layer] for layer in self.answering)
+        self.quality_heads = nn.ModuleList(decoder.lqe_layers[layer] for layer in self.answering)
         self.num_bins: int = decoder.max_num_bins + 1
         self.reach = float(decoder.reg_scale.detach().abs())
         support = _support(decoder.max_num_bins, decoder.up.detach().abs(), self.reach)
@@ -63,6 +64,7 @@ class DistributionDecoder(nn.Module):
         initial = boxes
         before: Tensor | None = None
         edges: Tensor | None = None
+        scores, places = [], []
         for index, layer in enumerate(self.layers):
             hidden = layer(
                 hidden,
@@ -79,8 +81,12 @@ class DistributionDecoder(nn.Module):
             edges = change if edges is None else edges + change
             boxes = self._boxes(initial, edges)
             before = hidden
-        scores = self.quality_head(self.class_head(hidden), edges)
-        return DecoderAnswer(hidden, scores[:, None], boxes[:, None])
+            if index in self.answering:
+                head = index - self.answering.start
+                logits = self.class_heads[head](hidden)
+                scores.append(self.quality_heads[head](logits, edges))
+                places.append(boxes)
+        return DecoderAnswer(hidden, torch.stack(scores, dim=1), torch.stack(places, dim=1))
 
     def _boxes(self, initial: Float[Tensor, "B Q 4"], edges: Tensor) -> Float[Tensor, "B Q 4"]:
         """Each side of the initial box moved by the mean of its distribution, in box sizes."""
@@ -100,11 +106,11 @@ def _support(max_num_bins: int, up: Tensor, reach: float) -> Float[Tensor, " bin
     return torch.cat([-2 * bound, *below, torch.zeros_like(bound), *above, 2 * bound])
 
 
-def distribution_decoder(module: nn.Module) -> nn.Module | None:
+def distribution_decoder(module: nn.Module, *, every_layer: bool = False) -> nn.Module | None:
     """The fast form of D-FINE's or DEIMv2's decoder, None for anything else."""
     decoder: Any = module
     if type(module).__name__ not in ("DFineDecoder", "Deimv2Decoder"):
         return None
     # A decoder that is asked for a layer before its last goes on to layers of another width.
     is_whole = decoder.eval_idx + 1 == len(decoder.layers)
-    return DistributionDecoder(decoder) if is_whole else None
+    return DistributionDecoder(decoder, every_layer=every_layer) if is_whole else None

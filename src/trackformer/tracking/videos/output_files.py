@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from trackformer.errors import DataError
+from trackformer.tracking.tracing.reading import TRACE_NAME
 
 STATE_NAME: Final = "state.safetensors"
 
@@ -24,6 +25,8 @@ class OutputFiles:
     """MOTS lines, counted from 1; None: there are no masks."""
     video: Path | None
     """The frames with what was found drawn into them; None: refused."""
+    trace: Path | None = None
+    """What was asked, answered and decided; None: not asked for."""
 
     @property
     def state(self) -> Path:
@@ -32,7 +35,7 @@ class OutputFiles:
 
     def paths(self) -> tuple[Path, ...]:
         """All of them."""
-        files = (self.rows, self.lines, self.masks, self.video)
+        files = (self.rows, self.lines, self.masks, self.video, self.trace)
         return tuple(path for path in files if path is not None)
 
     def written(self) -> tuple[Path, ...]:
@@ -46,6 +49,7 @@ def output_files(
     *,
     write_masks: bool = False,
     write_video: bool,
+    write_trace: bool = False,
 ) -> OutputFiles:
     """The names of the files in a folder, which need not exist."""
     return OutputFiles(
@@ -53,6 +57,7 @@ def output_files(
         lines=folder / f"{kind}.jsonl",
         masks=folder / f"{kind}_mots.txt" if write_masks else None,
         video=folder / "video.mp4" if write_video else None,
+        trace=folder / TRACE_NAME if write_trace else None,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import closing, nullcontext
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -15,14 +15,18 @@ from jaxtyping import Float
 from trackformer.models.frame_model import FrameModel
 from trackformer.objects import TrackedObjects
 from trackformer.tracking.lifecycle.public_detections import PublicDetections
+from trackformer.tracking.object_detector import ObjectDetector
 from trackformer.tracking.proposals.places import ProposalSource
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
-from trackformer.tracking.tracker import ObjectDetector, PreparedFrame
+from trackformer.tracking.tracing.records import RunNames, TraceHeader
+from trackformer.tracking.tracing.writing import Trace
+from trackformer.tracking.tracker import PreparedFrame, settings_for
 from trackformer.tracking.videos.output_files import OutputFiles, check_output, output_files
 from trackformer.tracking.videos.outputs import open_outputs
 from trackformer.tracking.videos.progress import progress_bar
 from trackformer.tracking.videos.reading import Reading
-from trackformer.tracking.videos.saved_video import SavedVideo, begin_video
+from trackformer.tracking.videos.run_state import StreamState
+from trackformer.tracking.videos.saved_video import SavedVideo, before_video, tracker_behind
 from trackformer.tracking.videos.saving import SAVE_EVERY, Saving
 from trackformer.video.frames import Frame, FrameSource
 from trackformer.video.sources import open_source
@@ -58,6 +62,7 @@ def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a
     *,
     public_detections: PublicDetections | None = None,
     proposals: ProposalSource | None = None,
+    trace: RunNames | None = None,
     write_video: bool = True,
     overwrite: bool = False,
     resume: bool = False,
@@ -78,6 +83,7 @@ def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a
         settings: Thresholds; by default those stored with the model's weights.
         public_detections: Only objects that these show begin tracks; None: every object may.
         proposals: Another detector, about whose boxes the model is asked, too.
+        trace: Write `trace.jsonl`, too (`docs/why.md`), with the names of what was tracked by what.
         write_video: Also draw the tracks into a video.
         overwrite: Replace results that are in the folder already.
         resume: Go on where an earlier run into this folder was cut; without any, begin. What is
@@ -91,17 +97,23 @@ def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a
             later is no error: `VideoRun.broken_off` tells why.
     """
     files = output_files(
-        Path(output), "tracks", write_masks=model.predicts_masks, write_video=write_video
+        Path(output),
+        "tracks",
+        write_masks=model.predicts_masks,
+        write_video=write_video,
+        write_trace=trace is not None,
     )
     check_output(files, overwrite=overwrite, resume=resume)
-    saving = Saving(files.state, save_every)
-    with opened(source) as frames:
-        saved = begin_video(model, frames, files, settings, saving, resume=resume)
-        if saved.before.is_finished:
-            return VideoRun(
-                files.written(), saved.num_frames, saved.num_objects, 0.0, None, saved.num_frames
-            )
-        tracker = saved.tracker
+    with ExitStack() as stack:
+        frames = stack.enter_context(opened(source))
+        before = before_video(frames, files, resume=resume)
+        if before.is_finished:
+            return _nothing_left(before, files)
+        traced = stack.enter_context(
+            trace_of(files.trace, trace, model, settings, frames.frame_rate)
+        )
+        tracker = tracker_behind(model, before, settings, traced, files.state)
+        saved = SavedVideo(before, tracker, Saving(files.state, save_every))
         return _run(
             model,
             frames,
@@ -113,6 +125,17 @@ def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a
             ),
             saved,
         )
+
+
+def _nothing_left(before: StreamState, files: OutputFiles) -> VideoRun:
+    return VideoRun(
+        files=files.written(),
+        num_frames=before.num_frames,
+        num_objects=before.num_objects,
+        seconds=0.0,
+        broken_off=None,
+        num_frames_before=before.num_frames,
+    )
 
 
 def detect_video(
@@ -136,6 +159,29 @@ def _public_boxes(
     detections: PublicDetections | None, frame: Frame, settings: TrackerSettings
 ) -> Float[np.ndarray, "P 4"] | None:
     return None if detections is None else detections.in_frame(frame.frame_index, settings)
+
+
+def trace_of(
+    path: Path | None,
+    names: RunNames | None,
+    model: FrameModel,
+    settings: TrackerSettings | None,
+    frame_rate: float | None,
+) -> Trace | nullcontext[None]:
+    """What writes the trace of a run, in a `with` statement; nothing where there are no names."""
+    if path is None or names is None:
+        return nullcontext()
+    chosen = settings if settings is not None else settings_for(model)
+    return Trace(
+        path,
+        TraceHeader(
+            names=names,
+            settings=chosen.model_dump(mode="json"),
+            class_names=model.settings.class_names,
+            embedding_size=model.embedding_size,
+            frame_rate=frame_rate,
+        ),
+    )
 
 
 def opened(source: Source) -> FrameSource | nullcontext[FrameSource]:

@@ -11,6 +11,7 @@ from trackformer.errors import ConfigError, DataError
 from trackformer.models.frame_model import FrameModel
 from trackformer.objects import TrackedObjects
 from trackformer.tracking.settings import TrackerSettings
+from trackformer.tracking.tracing.writing import Trace
 from trackformer.tracking.tracker import Tracker, settings_for
 from trackformer.tracking.videos.output_files import OutputFiles
 from trackformer.tracking.videos.outputs import KeptResults, ResultsWriter
@@ -91,27 +92,18 @@ class SavedVideo:
         self._saving.note(RunState((state,)), lambda: writer.is_on_disk(state.num_frames))
 
 
-def begin_video(
-    model: FrameModel,
-    source: FrameSource,
-    files: OutputFiles,
-    settings: TrackerSettings | None,
-    saving: Saving,
-    *,
-    resume: bool,
-) -> SavedVideo:
-    """Where a run starts: at the first frame, or where an earlier one was cut.
+def before_video(source: FrameSource, files: OutputFiles, *, resume: bool) -> StreamState:
+    """What an earlier run left, or nothing yet: where a run starts.
 
     Raises:
-        ConfigError: Earlier results are of another source, or were made with other settings.
-        CheckpointError: The state of the earlier run is damaged, or of another model.
+        ConfigError: Earlier results are of another source, or other files.
+        CheckpointError: The state of the earlier run is damaged.
     """
-    if resume and saving.path.exists():
-        before = _only_stream(saving.path)
-        check_continues(before, mark_of(source), files.paths(), saving.path)
-    else:
-        before = nothing_yet(mark_of(source), files.paths())
-    return SavedVideo(before, tracker_behind(model, before, settings, saving.path), saving)
+    if not (resume and files.state.exists()):
+        return nothing_yet(mark_of(source), files.paths())
+    before = _only_stream(files.state)
+    check_continues(before, mark_of(source), files.paths(), files.state)
+    return before
 
 
 def _only_stream(path: Path) -> StreamState:
@@ -134,16 +126,24 @@ def kept_of(before: StreamState, first: Frame) -> KeptResults:
 
 
 def tracker_behind(
-    model: FrameModel, before: StreamState | None, settings: TrackerSettings | None, path: Path
+    model: FrameModel,
+    before: StreamState | None,
+    settings: TrackerSettings | None,
+    trace: Trace | None,
+    path: Path,
 ) -> Tracker:
     """The tracker of an earlier run, or a new one where there was none.
 
     Raises:
         CheckpointError: Of another model, or damaged.
-        ConfigError: It had other settings than are wanted now.
+        ConfigError: It had other settings than are wanted now, or a trace, which cannot go on.
     """
     if before is None or not before.tracker:
-        return Tracker(model, settings)
+        return Tracker(model, settings, trace=trace)
+    if trace is not None and not before.is_finished:
+        raise ConfigError(
+            f"{path}: a run that was cut cannot go on with a trace; begin it anew (--overwrite)"
+        )
     tracker = Tracker.restore(model, before.tracker)
     wanted = (settings or settings_for(model)).model_dump()
     for name, value in tracker.settings.model_dump().items():

@@ -14,6 +14,7 @@ from trackformer.models.frame_model import FrameModel
 from trackformer.tracking.proposals.places import ProposalSource
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.steps import update_together
+from trackformer.tracking.tracing.records import RunNames
 from trackformer.tracking.videos.output_files import (
     STATE_NAME,
     OutputFiles,
@@ -21,7 +22,7 @@ from trackformer.tracking.videos.output_files import (
     output_files,
 )
 from trackformer.tracking.videos.progress import progress_bar
-from trackformer.tracking.videos.run import Source, VideoRun
+from trackformer.tracking.videos.run import Source, VideoRun, trace_of
 from trackformer.tracking.videos.run_state import (
     RunState,
     StreamState,
@@ -39,6 +40,7 @@ def track_streams(  # noqa: PLR0913 - each is a choice of its own, and most have
     settings: TrackerSettings | None = None,
     *,
     proposals: Sequence[ProposalSource | None] | None = None,
+    traces: Sequence[RunNames] | None = None,
     write_video: bool = True,
     overwrite: bool = False,
     resume: bool = False,
@@ -57,6 +59,7 @@ def track_streams(  # noqa: PLR0913 - each is a choice of its own, and most have
         output: A folder; each stream's files are in a folder of it (`stream_folders`).
         settings: Thresholds; by default those stored with the model's weights.
         proposals: For each source another detector, about whose boxes the model is asked, too.
+        traces: For each source the names for its `trace.jsonl`; None: nothing is traced.
         write_video: Also draw the tracks into videos.
         overwrite: Replace results that are there already.
         resume: Go on where an earlier run of the same sources was cut; without any, begin.
@@ -74,20 +77,25 @@ def track_streams(  # noqa: PLR0913 - each is a choice of its own, and most have
     if not sources:
         raise DataError("sources: expected at least one video, got none")
     folders = stream_folders(sources, Path(output))
-    files = [output_files(folder, "tracks", write_video=write_video) for folder in folders]
+    files = [
+        output_files(folder, "tracks", write_video=write_video, write_trace=traces is not None)
+        for folder in folders
+    ]
     saving = Saving(Path(output) / STATE_NAME, save_every)
     befores = _before(saving.path, files, resume=resume, overwrite=overwrite)
-    streams = [
-        Stream(source, each, proposer, before, tracker_behind(model, before, settings, saving.path))
-        for source, each, proposer, before in zip(
-            sources, files, proposals or [None] * len(sources), befores, strict=True
-        )
-    ]
-    if all(before is None for before in befores):
-        # Before any file is touched: who finds results finds a state beside them.
-        _state_of(streams).write(saving.path)
+    nothing = [None] * len(sources)
     try:
         with ExitStack() as stack, progress_bar() as progress:
+            streams = []
+            for source, each, proposer, names, before in zip(
+                sources, files, proposals or nothing, traces or nothing, befores, strict=True
+            ):
+                trace = stack.enter_context(trace_of(each.trace, names, model, settings, None))
+                tracker = tracker_behind(model, before, settings, trace, saving.path)
+                streams.append(Stream(source, each, proposer, before, tracker))
+            if befores == nothing:
+                # Before any file is touched: who finds results finds a state beside them.
+                _state_of(streams).write(saving.path)
             for stream in streams:
                 stack.enter_context(stream.resources)
                 stream.open(model, saving.path)
@@ -100,7 +108,7 @@ def track_streams(  # noqa: PLR0913 - each is a choice of its own, and most have
 
 def _before(
     path: Path, files: Sequence[OutputFiles], *, resume: bool, overwrite: bool
-) -> Sequence[StreamState | None]:
+) -> list[StreamState | None]:
     """What an earlier run left of each stream."""
     if resume and path.exists():
         before = read_run(path).streams
@@ -108,7 +116,7 @@ def _before(
             raise ConfigError(
                 f"{path}: expected to go on with the same {len(before)} videos, got {len(files)}"
             )
-        return before
+        return list(before)
     for each in files:
         check_output(each, overwrite=overwrite)
     return [None] * len(files)

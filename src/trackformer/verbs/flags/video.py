@@ -42,8 +42,10 @@ def process_video(
     source: str,
     kind: Literal["tracks", "detections"],
     work: Callable[[FrameModel, FrameSource], VideoRun],
+    *,
+    every_layer: bool = False,
 ) -> int:
-    """Let `work` process a video; returns the exit code."""
+    """Let `work` process a video, with all decoder layers or the last; returns the exit code."""
     from trackformer.tracking.videos.output_files import check_output, output_files
     from trackformer.video.sources import open_source
 
@@ -51,7 +53,7 @@ def process_video(
     # The source first: a mistyped name must not leave an empty output folder behind.
     with open_source(source) as opened:
         check_output(files, overwrite=options.overwrite, resume=options.resume)
-        model = load(options)
+        model = load(options, every_layer=every_layer)
         try:
             run = work(model, opened)
         except KeyboardInterrupt:
