@@ -20,7 +20,7 @@ from trackformer.objects import TrackedObjects
 from trackformer.preprocessing import input_size, normalise, resize
 from trackformer.tracking.lifecycle.advance import advance
 from trackformer.tracking.lifecycle.decisions import nobody
-from trackformer.tracking.lifecycle.tracks import Tracks, no_tracks
+from trackformer.tracking.lifecycle.tracks import Tracks, expecting, no_tracks
 from trackformer.tracking.masks import track_masks
 from trackformer.tracking.proposals.places import places_in, propose_together, untracked
 from trackformer.tracking.query_batch import answers_apart, ask_together
@@ -90,6 +90,8 @@ class Tracker:
         frame: FrameLike | PreparedFrame,
         public_xyxy: Float[np.ndarray, "P 4"] | None = None,
         proposals: supervision.Detections | None = None,
+        *,
+        time_s: float | None = None,
     ) -> TrackedObjects:
         """Take the next frame.
 
@@ -100,15 +102,20 @@ class Tracker:
                 (`TrackerSettings.public_rule`); None: every track may.
             proposals: Where another detector sees objects, in pixels of the frame. The model is
                 asked about these places, too, and decides what is there (`docs/proposals.md`).
+            time_s: When the frame was taken, in seconds from any moment on: objects are looked for
+                where they are by then. Of every frame or of none: then each counts the same.
 
         Returns:
             The objects seen in this frame, in pixels of it.
 
         Raises:
-            DataError: `frame` is not an HWC uint8 RGB image, or a proposal is not finite.
-            ConfigError: There are proposals, but the model's queries do not start from a place.
+            DataError: `frame` is not an HWC uint8 RGB image, a proposal is not finite, or `time_s`
+                is not later than that of the frame before.
+            ConfigError: There are proposals, but the model's queries do not start from a place; or
+                patience is in seconds, but there is no `time_s`.
         """
         prepared = prepare_frame(self._model, frame)
+        self.expect(time_s)
         with torch.inference_mode():
             slots = in_slots(len(self.tracks.ids), self._slots_of)
             output = self._model(
@@ -119,6 +126,11 @@ class Tracker:
             )
             (answer,) = answers_apart(output, [self.tracks], with_origins=self.is_traced)
             return self.take(answer, output.memory, prepared, public_xyxy)
+
+    def expect(self, time_s: float | None) -> None:
+        """The part of `update` before the model: when the next frame was taken."""
+        self.settings.check_times(has_times=time_s is not None)
+        self.tracks = expecting(self.tracks, time_s)
 
     def take(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,11 +14,14 @@ from trackformer.verbs.flags.also import (
     check_also,
     write_also,
 )
+from trackformer.verbs.flags.many import listed, run_many
 from trackformer.verbs.flags.model import load
 from trackformer.verbs.flags.settings_file import changes_in
 from trackformer.verbs.flags.video import (
     SOURCE_HELP,
     add_video_arguments,
+    live_reading,
+    print_lines,
     process_video,
     report_all,
 )
@@ -36,6 +39,7 @@ OWN_FILES: Final = ""
 OWN_FILE: Final = "det/det.txt"
 PROPOSAL_SCORE: Final = 0.3
 """Below it, detectors mostly see what is not there."""
+STANDARD_OUTPUT: Final = Path("-")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,9 +48,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "sources",
         metavar="SOURCE",
         nargs="+",
-        help=f"{SOURCE_HELP}; several are tracked side by side, each into a folder of DIR",
+        help=f"{SOURCE_HELP}; several are tracked side by side, each into a folder of DIR. "
+        "A folder or quoted pattern of videos, or a .txt file with one a line: each of them",
     )
-    add_video_arguments(parser, "tracks.txt, tracks.jsonl and video.mp4")
+    add_video_arguments(
+        parser, "tracks.txt, tracks.jsonl and video.mp4; - prints the lines of tracks.jsonl"
+    )
     parser.add_argument(
         "--resume",
         action="store_true",
@@ -58,6 +65,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=50,
         metavar="FRAMES",
         help="how often what --resume needs is saved: at most so much is done again (default: 50)",
+    )
+    parser.add_argument(
+        "--jobs",
+        type=_positive,
+        metavar="N",
+        help="track each source alone, N at a time in processes of their own, each with a core's "
+        "share, and write DIR/runs.csv; without it several sources share a pass of the model, and "
+        "the videos of a folder, pattern or list come one after another",
+    )
+    parser.add_argument(
+        "--timed",
+        action="store_true",
+        help="look for objects where they are after the time that has passed, not after so many "
+        "frames: for sources that drop frames (always with --patience-s)",
     )
     parser.add_argument(
         "--settings",
@@ -115,8 +136,13 @@ def run(options: argparse.Namespace) -> int:
     from trackformer.tracking.settings import TrackerSettings
 
     changes = _tracker_changes(options)
+    options.sources, is_listed = listed(options.sources)
+    if is_listed or options.jobs is not None:
+        return run_many(options, changes)
     if len(options.sources) > 1:
         return _run_streams(options, changes)
+    if options.output == STANDARD_OUTPUT:
+        return _run_to_lines(options, changes)
     also = also_formats(options)
     check_also([options.output], also, overwrite=options.overwrite)
     public_detections = _public_detections(options)
@@ -137,10 +163,38 @@ def run(options: argparse.Namespace) -> int:
             overwrite=options.overwrite,
             resume=options.resume,
             save_every=options.save_every,
+            timed=options.timed,
         )
         return write_also(run, options.output, also, overwrite=options.overwrite)
 
     return process_video(options, options.sources[0], "tracks", work, every_layer=options.trace)
+
+
+def _run_to_lines(options: argparse.Namespace, changes: dict[str, Any]) -> int:
+    """A video in, a line a frame out, for the next program of a pipe."""
+    from trackformer.config import settings_from
+    from trackformer.errors import ConfigError
+    from trackformer.tracking.settings import TrackerSettings
+    from trackformer.tracking.videos.lines import track_to_lines
+
+    for flag in ("resume", "trace", "also"):
+        if getattr(options, flag):
+            raise ConfigError(f"--{flag}: expected a folder for --output, got -")
+    public_detections = _public_detections(options)
+    (proposals,) = _proposals(options)
+
+    def work(model: FrameModel, source: FrameSource, write: Callable[[str], object]) -> VideoRun:
+        return track_to_lines(
+            model,
+            source,
+            write,
+            settings_from(TrackerSettings, model.settings.tracker | changes, "tracker settings"),
+            public_detections=public_detections,
+            proposals=proposals,
+            timed=options.timed,
+        )
+
+    return print_lines(options, options.sources[0], work)
 
 
 def _run_streams(options: argparse.Namespace, changes: dict[str, Any]) -> int:
@@ -150,6 +204,8 @@ def _run_streams(options: argparse.Namespace, changes: dict[str, Any]) -> int:
     from trackformer.tracking.settings import TrackerSettings
     from trackformer.tracking.videos.streams import stream_folders, track_streams
 
+    if options.output == STANDARD_OUTPUT:
+        raise ConfigError(f"--output -: expected one SOURCE, got {len(options.sources)}")
     if options.public_detections is not None:
         raise ConfigError(
             f"--public-detections: expected one SOURCE, got {len(options.sources)}; "
@@ -170,6 +226,8 @@ def _run_streams(options: argparse.Namespace, changes: dict[str, Any]) -> int:
         overwrite=options.overwrite,
         resume=options.resume,
         save_every=options.save_every,
+        timed=options.timed,
+        live=live_reading(options),
     )
     written = [
         write_also(run, folder, also, overwrite=options.overwrite)

@@ -21,6 +21,7 @@ from trackformer.tracking.settings import DetectSettings, TrackerSettings
 from trackformer.tracking.tracing.records import RunNames, TraceHeader
 from trackformer.tracking.tracing.writing import Trace
 from trackformer.tracking.tracker import PreparedFrame, settings_for
+from trackformer.tracking.videos.clock import clock_of
 from trackformer.tracking.videos.output_files import OutputFiles, check_output, output_files
 from trackformer.tracking.videos.outputs import open_outputs
 from trackformer.tracking.videos.progress import progress_bar
@@ -29,7 +30,8 @@ from trackformer.tracking.videos.run_state import StreamState
 from trackformer.tracking.videos.saved_video import SavedVideo, before_video, tracker_behind
 from trackformer.tracking.videos.saving import SAVE_EVERY, Saving
 from trackformer.video.frames import Frame, FrameSource
-from trackformer.video.sources import open_source
+from trackformer.video.live import LiveReading
+from trackformer.video.sources import NEWEST, open_source
 
 Source = str | Path | int | FrameSource
 """Whatever `open_source` takes, or what it returned."""
@@ -63,6 +65,7 @@ def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a
     public_detections: PublicDetections | None = None,
     proposals: ProposalSource | None = None,
     trace: RunNames | None = None,
+    timed: bool = False,
     write_video: bool = True,
     overwrite: bool = False,
     resume: bool = False,
@@ -84,6 +87,8 @@ def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a
         public_detections: Only objects that these show begin tracks; None: every object may.
         proposals: Another detector, about whose boxes the model is asked, too.
         trace: Write `trace.jsonl`, too (`docs/why.md`), with the names of what was tracked by what.
+        timed: Objects are looked for where they are after the time that has really passed, not
+            after so many frames: for cameras that drop frames. Always where patience is in seconds.
         write_video: Also draw the tracks into a video.
         overwrite: Replace results that are in the folder already.
         resume: Go on where an earlier run into this folder was cut; without any, begin. What is
@@ -114,14 +119,16 @@ def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a
         )
         tracker = tracker_behind(model, before, settings, traced, files.state)
         saved = SavedVideo(before, tracker, Saving(files.state, save_every))
+        clock = clock_of(tracker, frames, timed=timed)
         return _run(
             model,
             frames,
             files,
             lambda frame, prepared: tracker.update(
                 prepared,
-                _public_boxes(public_detections, frame, tracker.settings),
+                public_boxes(public_detections, frame, tracker.settings),
                 None if proposals is None else proposals.in_frame(frame),
+                time_s=clock(frame),
             ),
             saved,
         )
@@ -155,9 +162,10 @@ def detect_video(
         return _run_detector(detector, frames, files)
 
 
-def _public_boxes(
+def public_boxes(
     detections: PublicDetections | None, frame: Frame, settings: TrackerSettings
 ) -> Float[np.ndarray, "P 4"] | None:
+    """Those of a frame, if there are any at all."""
     return None if detections is None else detections.in_frame(frame.frame_index, settings)
 
 
@@ -184,9 +192,9 @@ def trace_of(
     )
 
 
-def opened(source: Source) -> FrameSource | nullcontext[FrameSource]:
+def opened(source: Source, live: LiveReading = NEWEST) -> FrameSource | nullcontext[FrameSource]:
     """A source given open stays open: whoever opened it closes it."""
-    return nullcontext(source) if isinstance(source, FrameSource) else open_source(source)
+    return nullcontext(source) if isinstance(source, FrameSource) else open_source(source, live)
 
 
 def _run(

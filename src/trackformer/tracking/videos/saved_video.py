@@ -101,6 +101,10 @@ def before_video(source: FrameSource, files: OutputFiles, *, resume: bool) -> St
     """
     if not (resume and files.state.exists()):
         return nothing_yet(mark_of(source), files.paths())
+    if source.is_live:
+        raise ConfigError(
+            f"--resume: {source.name} is live and cannot be read again; it continues recordings"
+        )
     before = _only_stream(files.state)
     check_continues(before, mark_of(source), files.paths(), files.state)
     return before

@@ -16,6 +16,7 @@ from trackformer.models.frame_model import FrameModel
 from trackformer.objects import TrackedObjects
 from trackformer.tracking.proposals.places import ProposalSource, places_in
 from trackformer.tracking.tracker import PreparedFrame, Tracker
+from trackformer.tracking.videos.clock import clock_of
 from trackformer.tracking.videos.output_files import OutputFiles
 from trackformer.tracking.videos.outputs import ResultsWriter, open_outputs
 from trackformer.tracking.videos.reading import Reading
@@ -28,7 +29,8 @@ from trackformer.tracking.videos.run_state import (
     nothing_yet,
 )
 from trackformer.tracking.videos.saved_video import kept_of
-from trackformer.video.frames import Frame
+from trackformer.video.frames import Frame, FrameSource
+from trackformer.video.live import LiveReading
 
 
 class Stream:
@@ -47,6 +49,8 @@ class Stream:
         self._sizes = self._before.sizes
         self.places: Float[Tensor, "P 4"] | None = None
         """The proposals for the current frame."""
+        self.timed = False
+        """Whether frames have times, and not numbers only."""
         self._proposals = proposals
         self.resources = ExitStack()
         self._source = source
@@ -56,7 +60,7 @@ class Stream:
         self._current: tuple[Frame, PreparedFrame] | None = None
         self._reading: Reading | None = None
         self._failure: str | None = None
-        self._remarks: tuple[str, ...] = ()
+        self._opened: FrameSource | None = None
         self._start = time.monotonic()
         self._num_frames = self._before.num_frames
         self._num_objects = self._before.num_objects
@@ -68,18 +72,26 @@ class Stream:
         assert self._current is not None
         return self._current[1]
 
-    def open(self, model: FrameModel, state_path: Path) -> None:
+    @property
+    def time_s(self) -> float | None:
+        """When the current frame was taken; None: frames are counted."""
+        assert self._current is not None
+        assert self._reading is not None
+        source = self._reading.source
+        return clock_of(self.tracker, source, timed=self.timed)(self._current[0])
+
+    def open(self, model: FrameModel, state_path: Path, live: LiveReading) -> None:
         """Begin to read; what fails is remembered."""
         if self._before.is_finished:
             return
         try:
-            source = self.resources.enter_context(opened(self._source))
+            source = self.resources.enter_context(opened(self._source, live))
             mark = mark_of(source)
             if self._before.num_frames:
                 check_continues(self._before, mark, self._files.paths(), state_path)
             self._before = replace(self._before, source=mark)
             self._reading = Reading(source, model, self._before.num_frames)
-            self.declared_frames, self._remarks = source.num_frames, source.remarks
+            self.declared_frames, self._opened = source.num_frames, source
             # Files come with the first frame: a video without any leaves earlier ones alone.
             self._frames = self.resources.enter_context(closing(self._reading.frames()))
             self._current = next(self._frames, None)
@@ -163,7 +175,7 @@ class Stream:
             seconds=time.monotonic() - self._start,
             broken_off=self._why(),
             num_frames_before=self._before.num_frames,
-            remarks=self._remarks,
+            remarks=() if self._opened is None else self._opened.remarks,
         )
 
     def _why(self) -> str | None:

@@ -31,6 +31,8 @@ from trackformer.tracking.videos.run_state import (
 from trackformer.tracking.videos.saved_video import tracker_behind
 from trackformer.tracking.videos.saving import SAVE_EVERY, Saving
 from trackformer.tracking.videos.stream import Stream
+from trackformer.video.live import LiveReading
+from trackformer.video.sources import NEWEST
 
 
 def track_streams(  # noqa: PLR0913 - each is a choice of its own, and most have a default
@@ -41,6 +43,8 @@ def track_streams(  # noqa: PLR0913 - each is a choice of its own, and most have
     *,
     proposals: Sequence[ProposalSource | None] | None = None,
     traces: Sequence[RunNames] | None = None,
+    timed: bool = False,
+    live: LiveReading = NEWEST,
     write_video: bool = True,
     overwrite: bool = False,
     resume: bool = False,
@@ -60,6 +64,8 @@ def track_streams(  # noqa: PLR0913 - each is a choice of its own, and most have
         settings: Thresholds; by default those stored with the model's weights.
         proposals: For each source another detector, about whose boxes the model is asked, too.
         traces: For each source the names for its `trace.jsonl`; None: nothing is traced.
+        timed: As for `track_video`.
+        live: How cameras and streams are read (`open_source`).
         write_video: Also draw the tracks into videos.
         overwrite: Replace results that are there already.
         resume: Go on where an earlier run of the same sources was cut; without any, begin.
@@ -93,12 +99,13 @@ def track_streams(  # noqa: PLR0913 - each is a choice of its own, and most have
                 trace = stack.enter_context(trace_of(each.trace, names, model, settings, None))
                 tracker = tracker_behind(model, before, settings, trace, saving.path)
                 streams.append(Stream(source, each, proposer, before, tracker))
+                streams[-1].timed = timed
             if befores == nothing:
                 # Before any file is touched: who finds results finds a state beside them.
                 _state_of(streams).write(saving.path)
             for stream in streams:
                 stack.enter_context(stream.resources)
-                stream.open(model, saving.path)
+                stream.open(model, saving.path, live)
             _track(model, streams, saving, progress)
     finally:
         # Behind the end of the results: all of them are on disk.
@@ -138,6 +145,7 @@ def _track(
             [stream.tracker for stream in waiting],
             [stream.prepared for stream in waiting],
             places=[stream.places for stream in waiting],
+            times_s=[stream.time_s for stream in waiting],
         )
         for stream, objects in zip(waiting, found, strict=True):
             stream.write(objects)
