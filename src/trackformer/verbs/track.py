@@ -14,8 +14,10 @@ from trackformer.verbs.flags.also import (
     check_also,
     write_also,
 )
-from trackformer.verbs.flags.many import listed, run_many
+from trackformer.verbs.flags.classes import only_asked
+from trackformer.verbs.flags.many import add_many_arguments, listed, run_many
 from trackformer.verbs.flags.model import load
+from trackformer.verbs.flags.offline import add_offline_argument, check_offline, with_hindsight
 from trackformer.verbs.flags.settings_file import changes_in
 from trackformer.verbs.flags.video import (
     SOURCE_HELP,
@@ -54,26 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_video_arguments(
         parser, "tracks.txt, tracks.jsonl and video.mp4; - prints the lines of tracks.jsonl"
     )
-    parser.add_argument(
-        "--resume",
-        action="store_true",
-        help="go on where a run of the same command was cut or killed; begin where there was none",
-    )
-    parser.add_argument(
-        "--save-every",
-        type=_positive,
-        default=50,
-        metavar="FRAMES",
-        help="how often what --resume needs is saved: at most so much is done again (default: 50)",
-    )
-    parser.add_argument(
-        "--jobs",
-        type=_positive,
-        metavar="N",
-        help="track each source alone, N at a time in processes of their own, each with a core's "
-        "share, and write DIR/runs.csv; without it several sources share a pass of the model, and "
-        "the videos of a folder, pattern or list come one after another",
-    )
+    add_many_arguments(parser)
     parser.add_argument(
         "--timed",
         action="store_true",
@@ -113,6 +96,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SCORE",
         help=f"lowest score of a proposal that is asked about (default: {PROPOSAL_SCORE})",
     )
+    add_offline_argument(parser)
     add_also_argument(parser)
     add_settings_flags(
         parser,
@@ -123,16 +107,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected 1 or more, got {text}")
-    return number
-
-
 def run(options: argparse.Namespace) -> int:
     """A video in, tracks out; or several."""
     from trackformer.config import settings_from
+    from trackformer.errors import ConfigError
     from trackformer.tracking.settings import TrackerSettings
 
     changes = _tracker_changes(options)
@@ -143,29 +121,38 @@ def run(options: argparse.Namespace) -> int:
         return _run_streams(options, changes)
     if options.output == STANDARD_OUTPUT:
         return _run_to_lines(options, changes)
+    if options.offline and options.resume:
+        raise ConfigError("--offline: not with --resume, since revised results cannot go on")
     also = also_formats(options)
-    check_also([options.output], also, overwrite=options.overwrite)
+    check_also([options.output], also, overwrite=options.overwrite or options.resume)
     public_detections = _public_detections(options)
     (proposals,) = _proposals(options)
 
     def work(model: FrameModel, source: FrameSource) -> VideoRun:
         from trackformer.tracking.videos.run import track_video
 
+        settings = settings_from(
+            TrackerSettings, model.settings.tracker | changes, "tracker settings"
+        )
+        if options.offline:
+            check_offline(model, source, settings)
         run = track_video(
             model,
             source,
             options.output,
-            settings_from(TrackerSettings, model.settings.tracker | changes, "tracker settings"),
+            settings,
             public_detections=public_detections,
             proposals=proposals,
             trace=_names(options, options.sources[0]) if options.trace else None,
-            write_video=not options.no_video,
+            write_video=not options.no_video and not options.offline,
             overwrite=options.overwrite,
             resume=options.resume,
             save_every=options.save_every,
             timed=options.timed,
         )
-        return write_also(run, options.output, also, overwrite=options.overwrite)
+        if options.offline:
+            run = with_hindsight(run, options)
+        return write_also(run, options.output, also, overwrite=options.overwrite or options.resume)
 
     return process_video(options, options.sources[0], "tracks", work, every_layer=options.trace)
 
@@ -177,7 +164,7 @@ def _run_to_lines(options: argparse.Namespace, changes: dict[str, Any]) -> int:
     from trackformer.tracking.settings import TrackerSettings
     from trackformer.tracking.videos.lines import track_to_lines
 
-    for flag in ("resume", "trace", "also"):
+    for flag in ("resume", "trace", "also", "offline"):
         if getattr(options, flag):
             raise ConfigError(f"--{flag}: expected a folder for --output, got -")
     public_detections = _public_detections(options)
@@ -211,10 +198,12 @@ def _run_streams(options: argparse.Namespace, changes: dict[str, Any]) -> int:
             f"--public-detections: expected one SOURCE, got {len(options.sources)}; "
             "track the videos one by one"
         )
+    if options.offline:
+        raise ConfigError(f"--offline: expected one SOURCE, got {len(options.sources)}")
     also, folders = also_formats(options), stream_folders(options.sources, options.output)
-    check_also(folders, also, overwrite=options.overwrite)
+    check_also(folders, also, overwrite=options.overwrite or options.resume)
     proposals = _proposals(options)
-    model = load(options, every_layer=options.trace)
+    model = only_asked(load(options, every_layer=options.trace), options)
     runs = track_streams(
         model,
         options.sources,
@@ -230,7 +219,7 @@ def _run_streams(options: argparse.Namespace, changes: dict[str, Any]) -> int:
         live=live_reading(options),
     )
     written = [
-        write_also(run, folder, also, overwrite=options.overwrite)
+        write_also(run, folder, also, overwrite=options.overwrite or options.resume)
         for run, folder in zip(runs, folders, strict=True)
     ]
     return report_all(options.sources, written)

@@ -1,4 +1,4 @@
-"""`--jobs`: many recordings, each alone, and a table of what became of them."""
+"""`--resume` and `--jobs`: long runs that go on, and many recordings one by one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from trackformer.verbs.flags.classes import only_asked
 from trackformer.verbs.flags.model import load
 from trackformer.verbs.flags.video import PARTLY_FAILED, in_short, live_reading
 
@@ -18,6 +19,37 @@ if TYPE_CHECKING:
 SUMMARY_NAME: Final = "runs.csv"
 
 
+def add_many_arguments(parser: argparse.ArgumentParser) -> None:
+    """`--resume`, `--save-every` and `--jobs`."""
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on where a run of the same command was cut or killed; begin where there was none",
+    )
+    parser.add_argument(
+        "--save-every",
+        type=_positive,
+        default=50,
+        metavar="FRAMES",
+        help="how often what --resume needs is saved: at most so much is done again (default: 50)",
+    )
+    parser.add_argument(
+        "--jobs",
+        type=_positive,
+        metavar="N",
+        help="track each source alone, N at a time in processes of their own, each with a core's "
+        "share, and write DIR/runs.csv; without it several sources share a pass of the model, and "
+        "the videos of a folder, pattern or list come one after another",
+    )
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more, got {text}")
+    return number
+
+
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
     """Which model to load, and how: the same choice is the same model in a process."""
@@ -25,10 +57,13 @@ class ModelChoice:
     model: str
     device: str
     dtype: str
+    classes: str | None
 
     def __call__(self) -> FrameModel:
         """Load it."""
-        return load(argparse.Namespace(model=self.model, device=self.device, dtype=self.dtype))
+        options = argparse.Namespace(model=self.model, device=self.device, dtype=self.dtype)
+        options.classes = self.classes
+        return only_asked(load(options), options)
 
 
 def listed(words: Sequence[str]) -> tuple[list[str], bool]:
@@ -50,7 +85,7 @@ def run_many(options: argparse.Namespace, changes: Mapping[str, Any]) -> int:
     from trackformer.tracking.videos.many import TrackingChoices, track_many, write_summary
     from trackformer.tracking.videos.streams import stream_folders
 
-    for flag in ("public_detections", "proposals", "trace", "also"):
+    for flag in ("public_detections", "proposals", "trace", "also", "offline"):
         if getattr(options, flag) not in (None, False):
             raise ConfigError(
                 f"--{flag.replace('_', '-')}: not for videos that are tracked one after another; "
@@ -67,7 +102,7 @@ def run_many(options: argparse.Namespace, changes: Mapping[str, Any]) -> int:
     )
     outcomes = []
     for outcome in track_many(
-        ModelChoice(options.model, options.device, options.dtype),
+        ModelChoice(options.model, options.device, options.dtype, options.classes),
         options.sources,
         stream_folders(options.sources, options.output),
         choices,

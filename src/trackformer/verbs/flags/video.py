@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+from trackformer.verbs.flags.classes import add_classes_argument, only_asked
 from trackformer.verbs.flags.model import add_model_arguments, load
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def add_video_arguments(parser: argparse.ArgumentParser, files: str) -> None:
         "--output", type=Path, metavar="DIR", required=True, help=f"folder for {files}"
     )
     add_model_arguments(parser)
+    add_classes_argument(parser, "others are not looked for")
     parser.add_argument(
         "--every-frame",
         action="store_true",
@@ -69,7 +71,7 @@ def process_video(
     # The source first: a mistyped name must not leave an empty output folder behind.
     with open_source(source, live_reading(options)) as opened:
         check_output(files, overwrite=options.overwrite, resume=options.resume)
-        model = load(options, every_layer=every_layer)
+        model = only_asked(load(options, every_layer=every_layer), options)
         try:
             run = work(model, opened)
         except KeyboardInterrupt:
@@ -88,7 +90,7 @@ def print_lines(
     from trackformer.video.sources import open_source
 
     with open_source(source, live_reading(options)) as opened:
-        model = load(options)
+        model = only_asked(load(options), options)
         try:
             run = work(model, opened, _print_line)
         except BrokenPipeError:
