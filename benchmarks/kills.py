@@ -113,7 +113,9 @@ def _is_same(output: Path, whole: Path) -> bool:
     rows = [(output / name).read_bytes() == (whole / name).read_bytes() for name in names]
     with av.open(str(output / "video.mp4")) as container:
         num_frames = sum(1 for _ in container.decode(video=0))
-    return all(rows) and num_frames == NUM_FRAMES
+    # Nothing that had not got its name yet is left either.
+    is_tidy = {path.name for path in output.iterdir()} == {path.name for path in whole.iterdir()}
+    return all(rows) and num_frames == NUM_FRAMES and is_tidy
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -98,9 +98,9 @@ class GrowingVideo:
 
     def _encode_behind(self, pictures: Iterator[Picture], on_disk: Callable[[int], None]) -> None:
         """Copy what stays, then go on; until it is copied the file is as it was."""
-        copy = self.path.with_name(f".{self.path.stem}.continued{self.path.suffix}")
+        copy = self.path.with_name(f".{self.path.name}.continued.partial")
         try:
-            with av.open(str(copy), "w", options=_GROWING) as container:
+            with av.open(str(copy), "w", format="mp4", options=_GROWING) as container:
                 stream = self._copy_kept(container)
                 # An open file goes on growing under its new name.
                 copy.replace(self.path)

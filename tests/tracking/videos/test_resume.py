@@ -78,7 +78,10 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(
 ):
     folder, whole = tmp_path / "out", uninterrupted / "whole"
     shutil.copytree(uninterrupted / "killed" / str(killed_at), folder)
+    if killed_at > 0:
+        (folder / ".state.safetensors.1.partial").touch()
     run = track(eager_model, recording(), folder, resume=True)
+    assert not list(folder.glob(".*"))
     assert run.num_frames == NUM_FRAMES
     assert run.num_frames_before % 10 == 0
     assert run.num_frames_before <= killed_at

@@ -38,6 +38,12 @@ class OutputFiles:
         files = (self.rows, self.lines, self.masks, self.video, self.trace)
         return tuple(path for path in files if path is not None)
 
+    def remove_unfinished(self) -> None:
+        """Remove what a kill left of files that had not got their names yet."""
+        for path in (*self.paths(), self.state):
+            for left in path.parent.glob(f".{path.name}.*.partial"):
+                left.unlink(missing_ok=True)
+
     def written(self) -> tuple[Path, ...]:
         """Those that exist."""
         return tuple(path for path in self.paths() if path.exists())

@@ -107,6 +107,7 @@ def before_video(source: FrameSource, files: OutputFiles, *, resume: bool) -> St
         )
     before = _only_stream(files.state)
     check_continues(before, mark_of(source), files.paths(), files.state)
+    files.remove_unfinished()
     return before
 
 

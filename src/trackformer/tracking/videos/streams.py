@@ -119,6 +119,8 @@ def _before(
     """What an earlier run left of each stream."""
     if resume and path.exists():
         before = read_run(path).streams
+        for each in files:
+            each.remove_unfinished()
         if len(before) != len(files):
             raise ConfigError(
                 f"{path}: expected to go on with the same {len(before)} videos, got {len(files)}"
