@@ -132,7 +132,7 @@ def test_the_model_brings_its_thresholds():
 
 def test_unknown_stored_thresholds_are_refused():
     model = tiny_model("rt_detr")
-    model.settings = model.settings.model_copy(update={"tracker": {"patients": 30}})
+    model.settings = model.settings.model_copy(update={"tracker": {"pacience": 30}})
     with pytest.raises(ConfigError, match="did you mean 'patience'"):
         Tracker(model)
 
