@@ -21,6 +21,7 @@ from trackformer.verbs import (
     demo,
     detect,
     evaluate,
+    explain,
     export,
     info,
     inspect,
@@ -96,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     verbs = parser.add_subparsers(dest="verb", title="verbs", metavar="VERB")
     modules = (
-        *(track, detect, inspect, train, evaluate, tune, benchmark),
+        *(track, detect, inspect, explain, train, evaluate, tune, benchmark),
         *(data, convert, export, demo, info),
     )
     for module in modules:
