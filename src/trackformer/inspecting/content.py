@@ -55,7 +55,7 @@ class RunContent:
 
     name: str
     traced: bool
-    frames: tuple[tuple[tuple[float, ...], ...], ...]
+    frames: tuple[tuple[tuple[int | float, ...], ...], ...]
     """Per frame: id, left, top, right, bottom, score."""
     ends: Mapping[int, int]
     """When an identity was given up, where the trace says so."""
