@@ -259,14 +259,31 @@ class ModelOutput:
     has_no_object_class: bool
     """True: softmax over K logits, the last one 'no object'. False: K independent sigmoids."""
     proposals: Proposals | None = None
+    references: Float[Tensor, "B Q R"] | None = None
+    """Where the queries began (`DecoderQueries.reference`); None where it is not known."""
+    num_proposed: int = 0
+    """How many of the last object queries are about places of another detector."""
     masks: Float[Tensor, "B Q h w"] | None = None
     """Mask logits at a quarter of the images' size, only if asked for: `TrackFormer.with_masks`."""
 
-    def class_scores(self) -> Float[Tensor, "B Q _"]:
-        """Scores in [0, 1] of the last layer, without the no-object class."""
+    def class_scores(self, layer: int = -1) -> Float[Tensor, "B Q _"]:
+        """Scores in [0, 1] of a layer, the last by default, without the no-object class."""
         if self.has_no_object_class:
-            return self.class_logits[-1].float().softmax(-1)[..., :-1]
-        return self.class_logits[-1].float().sigmoid()
+            return self.class_logits[layer].float().softmax(-1)[..., :-1]
+        return self.class_logits[layer].float().sigmoid()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Origins:
+    """How one image's answer came about, query by query, track queries first."""
+
+    layer_scores: Float[Tensor, "D Q"]
+    """Score of the best class after each decoder layer that answers, [0, 1]."""
+    layer_boxes: Float[Tensor, "D Q 4"]
+    references: Float[Tensor, "Q R"] | None
+    """Where the queries began: points (R = 2) or boxes (R = 4)."""
+    num_proposed: int
+    """How many of the last queries are about places of another detector."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -278,6 +295,8 @@ class Predictions:
     labels: Int[Tensor, " Q"]
     boxes: Float[Tensor, "Q 4"]
     embeddings: Float[Tensor, "Q C"]
+    origins: Origins | None = None
+    """Only where they are asked for: to write down why something was decided."""
 
 
 def predictions_of(output: ModelOutput, image_index: int = 0) -> Predictions:

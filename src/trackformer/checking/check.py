@@ -82,6 +82,7 @@ def check_data(
     validation: Path | None = None,
     model: ModelLimits | None = None,
     format_name: FormatName | None = None,
+    image_folders: Sequence[Path] = (),
 ) -> Report:
     """Read annotated data, malformed ones too, look at their images and run all checks.
 
@@ -90,13 +91,13 @@ def check_data(
         validation: Data to choose settings on, which must not show the same pictures.
         model: What is to be trained.
         format_name: Of `path`, where it is not the one the path looks like.
+        image_folders: Where images may lie besides the data's own folders.
 
     Raises:
         DataError: There is nothing to read, or a file as a whole cannot be understood.
     """
-    inspected = inspect(
-        path, format_name, model, None if validation is None else inspect(validation)
-    )
+    other = None if validation is None else inspect(validation, image_folders=image_folders)
+    inspected = inspect(path, format_name, model, other, image_folders)
     return Report(path, inspected, run_checks(inspected))
 
 
@@ -105,10 +106,11 @@ def inspect(
     format_name: FormatName | None = None,
     model: ModelLimits | None = None,
     validation: Inspected | None = None,
+    image_folders: Sequence[Path] = (),
 ) -> Inspected:
     """Read annotations, keeping what is malformed, and look at every image."""
     mistakes: list[MalformedError] = []
-    data = read_annotations(path, format_name, mistakes.append)
+    data = read_annotations(path, format_name, mistakes.append, image_folders)
     paths = list(_image_paths(data))
     with progress_bar() as progress:
         task = progress.add_task(path.name, total=len(set(paths)))

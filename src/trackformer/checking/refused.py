@@ -20,6 +20,14 @@ REMEDIES: Mapping[Mistake, tuple[str, str]] = {
         "correct the class, or add its name; if the number is one too high or 0, "
         "numbers may begin at another end than the format's",
     ),
+    "considered-class": (
+        "rows are considered, yet of a class that MOTChallenge never makes an object",
+        "if they are objects, name the classes in gt/labels.txt, one a line, the first for class 1",
+    ),
+    "outside-data": (
+        "images lie elsewhere than the data",
+        "put them there, or name their folder (--image-folder)",
+    ),
     "beyond-end": (
         "boxes lie in frames after the last",
         "remove them, add the missing frames, or correct the declared length",

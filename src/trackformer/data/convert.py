@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
@@ -17,6 +17,7 @@ from trackformer.data.formats.names import FormatName
 from trackformer.data.formats.traits import traits_of
 from trackformer.data.read import read_annotations, recognised_format
 from trackformer.errors import DataError
+from trackformer.image_files import image_size
 
 ImageMode: TypeAlias = Literal["link", "copy", "none"]
 TRACKS_KEY_FRAME_IOU: Final = 0.9
@@ -41,6 +42,7 @@ def convert_annotations(  # noqa: PLR0913 - each is a choice of its own, and mos
     to: FormatName,
     *,
     source_format: FormatName | None = None,
+    image_folders: Sequence[Path] = (),
     images: ImageMode = "link",
     key_frame_iou: float | None = None,
     overwrite: bool = False,
@@ -57,7 +59,7 @@ def convert_annotations(  # noqa: PLR0913 - each is a choice of its own, and mos
     if source.resolve().is_relative_to(destination.resolve()):
         raise DataError(f"{destination}: expected a folder that does not hold the source {source}")
     source_format = source_format or recognised_format(source)
-    data = read_annotations(source, source_format)
+    data = read_annotations(source, source_format, image_folders=image_folders)
     if key_frame_iou is None and source_format == "tracks":
         key_frame_iou = TRACKS_KEY_FRAME_IOU
     return write_annotations(
@@ -145,6 +147,9 @@ def _image_places(data: AnnotatedData, known: Format) -> Iterator[tuple[Path | N
 
 def _place_image(image: Path, place: Path, images: ImageMode) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
+    # By its content: whatever a name ends in, nothing but pictures goes along.
+    if image_size(image) is None:
+        raise DataError(f"{image}: expected an image to copy, got a file that is none")
     if images == "link":
         try:
             # The file itself, so that a link of the source does not tie us to its place.

@@ -12,6 +12,8 @@ from jaxtyping import Bool
 
 from trackformer.errors import DataError
 
+MAX_RUN_BITS = 60
+
 
 @dataclass(frozen=True, slots=True)
 class Polygons:
@@ -51,6 +53,9 @@ def decode_mask(segmentation: Segmentation, image_size: tuple[int, int]) -> Bool
     Raises:
         DataError: A mask image is missing, or a mask has another size than its image.
     """
+    if isinstance(segmentation, RunLengths) and segmentation.image_size != image_size:
+        got = segmentation.image_size
+        raise DataError(f"expected a mask of (height, width) {image_size}, got {got}")
     match segmentation:
         case Polygons():
             mask = _decode_polygons(segmentation, image_size)
@@ -84,10 +89,11 @@ def _decode_run_lengths(runs: RunLengths) -> Bool[np.ndarray, "H W"]:
     # Not pycocotools' own decoder: it warns of its use of NumPy, which tests turn into errors.
     counts = runs.runs()
     height, width = runs.image_size
+    # Before anything of that size is made.
+    if sum(counts) != height * width or min(counts, default=0) < 0:
+        raise DataError(f"expected run lengths of {height * width} pixels, got {sum(counts)}")
     is_object = np.arange(len(counts)) % 2 == 1
     pixels = np.repeat(is_object, counts)
-    if len(pixels) != height * width:
-        raise DataError(f"expected run lengths of {height * width} pixels, got {len(pixels)}")
     return pixels.reshape(width, height).T
 
 
@@ -97,6 +103,9 @@ def _decompress(text: str) -> tuple[int, ...]:
     value, num_bits = 0, 0
     for character in text:
         chunk = ord(character) - 48
+        # No image has so long a run; a damaged text would make a number without end.
+        if num_bits > MAX_RUN_BITS:
+            return ()
         value |= (chunk & 0x1F) << num_bits
         num_bits += 5
         if chunk & 0x20:

@@ -96,7 +96,8 @@ class TrackFormer(nn.Module):
         """The part of `forward` that does; `memory` may be used again with other track queries."""
         queries = self._queries(memory, track_queries, proposed)
         answer = self._as_detector.decode(memory, queries)
-        return self._output(memory, queries, answer, _count(track_queries))
+        output = self._output(memory, queries, answer, _count(track_queries))
+        return output if proposed is None else replace(output, num_proposed=proposed.boxes.shape[1])
 
     def decode_beside(
         self,
@@ -199,6 +200,7 @@ class TrackFormer(nn.Module):
             num_track_queries=num_track_queries,
             has_no_object_class=self._as_detector.has_no_object_class,
             proposals=queries.proposals,
+            references=queries.reference,
         )
 
     @property

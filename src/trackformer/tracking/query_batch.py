@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
 from trackformer.devices import fetched_together
 from trackformer.models.parts.slots import HARMLESS, NOTHING, PADDED, lengthened
 from trackformer.tracking.lifecycle.tracks import Tracks, as_track_queries
 from trackformer.tracking.settings import TrackerSettings
-from trackformer.types import ModelOutput, Predictions, TrackQueries
+from trackformer.types import ModelOutput, Origins, Predictions, TrackQueries
 
 
 def ask_together(
@@ -50,11 +52,18 @@ def padded_together(asked: Sequence[TrackQueries], slots: int | None = None) -> 
     return TrackQueries(torch.cat(embeddings), torch.cat(boxes), torch.cat(padding))
 
 
-def answers_apart(output: ModelOutput, tracks: Sequence[Tracks]) -> list[Predictions]:
+def answers_apart(
+    output: ModelOutput, tracks: Sequence[Tracks], *, with_origins: bool = False
+) -> list[Predictions]:
     """Each tracker's answers, without the padding: first its tracks, then the object queries.
 
     They are on the processor, where tracks are decided on: one transfer, and the only time that a
     frame waits for its device. Asked one by one there, each decision would wait.
+
+    Args:
+        output: For all the trackers.
+        tracks: The state that each had asked with.
+        with_origins: Also how the answers came about, which is a second transfer.
     """
     scores, labels = output.class_scores().max(-1)
     is_padding, *columns = fetched_together(
@@ -67,5 +76,22 @@ def answers_apart(output: ModelOutput, tracks: Sequence[Tracks]) -> list[Predict
         is_asked = is_padding[image, output.num_track_queries :] == 0
         rows = torch.cat([torch.arange(len(each.ids)), objects[is_asked]])
         scores, labels, boxes, embeddings = (column[image, rows] for column in columns)
-        answers.append(Predictions(scores, labels.long(), boxes, embeddings))
+        origins = _origins(output, image, rows) if with_origins else None
+        answers.append(Predictions(scores, labels.long(), boxes, embeddings, origins))
     return answers
+
+
+def _origins(output: ModelOutput, image: int, rows: Int[Tensor, " Q"]) -> Origins:
+    layers = range(len(output.class_logits))
+    scores = torch.stack([output.class_scores(layer)[image].amax(-1) for layer in layers])
+    columns = [scores, output.boxes[:, image].float()]
+    if output.references is not None:
+        columns.append(output.references[image].float())
+    scores, boxes, *references = fetched_together(columns)
+    first_proposed = output.boxes.shape[2] - output.num_proposed
+    return Origins(
+        layer_scores=scores[:, rows],
+        layer_boxes=boxes[:, rows],
+        references=references[0][rows] if references else None,
+        num_proposed=int((rows >= first_proposed).sum()),
+    )

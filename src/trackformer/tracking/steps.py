@@ -80,7 +80,8 @@ def _one_pass(
         previous=_features_together([tracker.previous_frame for tracker in trackers]),
         proposed=propose_together(new, device, slots_of),
     )
-    answers = answers_apart(output, tracks)
+    is_traced = any(tracker.is_traced for tracker in trackers)
+    answers = answers_apart(output, tracks, with_origins=is_traced)
     return [
         tracker.take(answer, _of_one(output.memory, row), frame)
         for row, (tracker, answer, frame) in enumerate(zip(trackers, answers, frames, strict=True))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import supervision
 import torch
 from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor
@@ -21,11 +21,13 @@ from trackformer.models.parts.slots import in_slots
 from trackformer.objects import Detections, TrackedObjects
 from trackformer.preprocessing import input_size, normalise, resize
 from trackformer.tracking.lifecycle.advance import advance
+from trackformer.tracking.lifecycle.decisions import nobody
 from trackformer.tracking.lifecycle.tracks import Tracks, no_tracks
 from trackformer.tracking.masks import track_masks
 from trackformer.tracking.proposals.places import places_in, propose_together, untracked
 from trackformer.tracking.query_batch import answers_apart, ask_together
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
+from trackformer.tracking.tracing.writing import Trace
 from trackformer.types import (
     FrameFeatures,
     Images,
@@ -35,6 +37,9 @@ from trackformer.types import (
     ProposalBoxes,
     predictions_of,
 )
+
+if TYPE_CHECKING:
+    import supervision
 
 FrameLike = Shaped[np.ndarray, "..."] | Shaped[Tensor, "..."]
 """Height x width x 3, uint8, RGB; `as_pixels` says so to whoever passes something else."""
@@ -48,6 +53,7 @@ class Tracker:
         settings: Thresholds; by default those stored with the model's weights.
         slots_of: Track queries are padded to a multiple of this, so that a compiled model sees few
             different shapes: 16, say. 1, the default, is fastest where nothing is compiled.
+        trace: Where to write what was asked, answered and decided (`docs/why.md`); None: nowhere.
 
     Example:
         >>> tracker = Tracker(load_model("nano"))      # doctest: +SKIP
@@ -56,9 +62,14 @@ class Tracker:
     """
 
     def __init__(
-        self, model: FrameModel, settings: TrackerSettings | None = None, slots_of: int = 1
+        self,
+        model: FrameModel,
+        settings: TrackerSettings | None = None,
+        slots_of: int = 1,
+        trace: Trace | None = None,
     ) -> None:
         self._model = model
+        self._trace = trace
         self._slots_of = slots_of
         self._device = model.device
         self.settings = settings if settings is not None else settings_for(model)
@@ -67,6 +78,11 @@ class Tracker:
         self._last_frames: deque[FrameFeatures | None] = deque(
             maxlen=self.settings.previous_frame_distance
         )
+
+    @property
+    def is_traced(self) -> bool:
+        """Whether `take` wants answers with their origins."""
+        return self._trace is not None
 
     @property
     def previous_frame(self) -> FrameFeatures | None:
@@ -106,7 +122,7 @@ class Tracker:
                 previous=self.previous_frame,
                 proposed=self._proposed(proposals, prepared.image_size),
             )
-            (answer,) = answers_apart(output, [self.tracks])
+            (answer,) = answers_apart(output, [self.tracks], with_origins=self.is_traced)
             return self.take(answer, output.memory, prepared, public_xyxy)
 
     def take(
@@ -126,13 +142,17 @@ class Tracker:
             public_xyxy: As for `update`.
         """
         self._last_frames.append(memory.frame)
+        before = self.tracks
         self.tracks = advance(
             self.tracks,
             answer,
             self.settings,
             frame.image_size,
             None if public_xyxy is None else torch.from_numpy(public_xyxy).float(),
+            nobody if self._trace is None else self._trace.hear,
         )
+        if self._trace is not None:
+            self._trace.end_step(before, answer, self.settings, frame.image_size)
         objects = as_objects(self.tracks, frame.image_size, self._model.settings.class_names)
         if self._model.predicts_masks:
             masks = track_masks(self._model, memory, self.tracks, frame.images, frame.image_size)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs
@@ -18,15 +19,16 @@ from trackformer.checkpoints.classes import with_classes
 from trackformer.checkpoints.load import load_weights
 from trackformer.data.annotations import AnnotatedData
 from trackformer.data.clips.draw import BatchShare, ClipDataset
-from trackformer.data.formats.class_lists import with_classes_of
+from trackformer.data.formats.class_lists import with_only_classes
 from trackformer.data.read import read_source
-from trackformer.errors import ConfigError
+from trackformer.errors import ConfigError, DataError
 from trackformer.evaluation.trials.validation import Validation, read_validation
 from trackformer.input_settings import InputSettings
 from trackformer.models.build import build_model
 from trackformer.models.trackformer import TrackFormer
 from trackformer.training.clip_loss import ClipLoss, clip_loss
 from trackformer.training.losses.frame import ClipLossSettings
+from trackformer.training.losses.identities import IdentityLoss
 from trackformer.training.optimizer import build_optimizer, build_schedule
 from trackformer.training.queries.denoising import Denoiser
 from trackformer.training.settings import TrainingSettings
@@ -38,11 +40,16 @@ class ClipTrainer(nn.Module):
     """A model and its loss as one module, so that one forward pass is one step in any wrapper."""
 
     def __init__(
-        self, model: TrackFormer, settings: ClipLossSettings, denoiser: Denoiser | None
+        self,
+        model: TrackFormer,
+        settings: ClipLossSettings,
+        denoiser: Denoiser | None,
+        identities: IdentityLoss | None,
     ) -> None:
         super().__init__()
         self.model = model
         self.denoiser = denoiser
+        self.identities = identities
         self.settings = settings
         self.mean_over_processes = _identity
 
@@ -58,6 +65,7 @@ class ClipTrainer(nn.Module):
             self.mean_over_processes,
             observe,
             self.denoiser,
+            self.identities,
         )
         return loss.total, loss.terms
 
@@ -71,6 +79,7 @@ class Run:
     model: TrackFormer
     averaged: AveragedModel | None
     denoiser: Denoiser | None
+    identities: IdentityLoss | None
     trainer: nn.Module
     optimizer: Any
     schedule: Any
@@ -104,6 +113,9 @@ def build_run(settings: TrainingSettings) -> Run:
     model = _initial_model(settings).train().to(accelerator.device)
     _check_loss(model, settings)
     denoiser = _build_denoiser(model, settings)
+    identities = None
+    if settings.identities.weight > 0:
+        identities = IdentityLoss(settings.identities, model.embedding_size).to(model.device)
     if settings.proposals.rate > 0:
         _check_places(model, "proposals")
     decay = settings.optimizer.ema_decay
@@ -121,6 +133,7 @@ def build_run(settings: TrainingSettings) -> Run:
             settings.proposals,
         ),
         denoiser,
+        identities,
     )
     if accelerator.num_processes > 1:
         trainer.mean_over_processes = lambda count: accelerator.reduce(count, reduction="mean")
@@ -131,10 +144,24 @@ def build_run(settings: TrainingSettings) -> Run:
     if settings.validation is not None:
         wanted = settings.validation
         validation = read_validation(
-            wanted.path, wanted.format, settings.class_names, wanted.metric
+            wanted.path,
+            wanted.format,
+            settings.class_names,
+            wanted.metric,
+            wanted.image_folders,
+            wanted.classes,
         )
     return Run(
-        settings, accelerator, model, averaged, denoiser, prepared, optimizer, schedule, validation
+        settings=settings,
+        accelerator=accelerator,
+        model=model,
+        averaged=averaged,
+        denoiser=denoiser,
+        identities=identities,
+        trainer=prepared,
+        optimizer=optimizer,
+        schedule=schedule,
+        validation=validation,
     )
 
 
@@ -232,19 +259,32 @@ def read_sources(settings: TrainingSettings) -> list[tuple[AnnotatedData, float]
     """The training data with their weights, all labels counted in the classes to train.
 
     Raises:
-        ConfigError: Data have a class that is not to be trained.
+        ConfigError: Data have no class that is to be trained.
         DataError: Data cannot be read.
     """
     sources = []
     for source in settings.sources:
         data = read_source(source)
-        if not set(data.class_names) <= set(settings.class_names):
-            raise ConfigError(
-                f"{source.path or 'synthetic scenes'}: has classes {', '.join(data.class_names)}; "
-                f"class_names are {', '.join(settings.class_names)}"
-            )
-        sources.append((with_classes_of(data, settings.class_names), source.weight))
+        try:
+            chosen = with_only_classes(data, settings.class_names, source.classes)
+        except DataError as error:
+            raise ConfigError(f"{source.path or 'synthetic scenes'}: {error}") from error
+        sources.append((chosen, source.weight))
     return sources
+
+
+def empty_classes(
+    sources: list[tuple[AnnotatedData, float]], class_names: tuple[str, ...]
+) -> list[str]:
+    """The classes to train of which no source has an object; scenes drawn on demand are not."""
+    counts = np.zeros(len(class_names), dtype=np.int64)
+    for data, _ in sources:
+        for sequence in data.sequences:
+            if not isinstance(sequence.frames, tuple):
+                return []
+            for frame in sequence.frames:
+                counts += np.bincount(frame.labels, minlength=len(class_names))
+    return [name for name, count in zip(class_names, counts, strict=True) if count == 0]
 
 
 def _quiet_worker(_index: int) -> None:

@@ -22,6 +22,7 @@ from trackformer.training.build_run import (
     build_loader,
     build_run,
     check_model_is_named,
+    empty_classes,
     read_sources,
 )
 from trackformer.training.run_state import RunState, load_state, save_state
@@ -52,6 +53,8 @@ def train(settings: TrainingSettings, *, resume: bool = False) -> Path:
     log = RunLog(settings, is_main=run.accelerator.is_main_process, first_step=run.step)
     with log, _stopping_gently(run):
         log.record_run(sources)
+        for name in empty_classes(sources, settings.class_names):
+            log.say(f"note: no source has an object of class {name}; it stays unlearned")
         for clip in log.timed(batches):
             result = _step(run, clip)
             log.step(run.step, result.metrics)
@@ -157,6 +160,7 @@ def _save(run: Run) -> None:
         schedule=run.schedule.state_dict(),
         best_score=run.best_score,
         denoiser=None if run.denoiser is None else run.denoiser.state_dict(),
+        identities=None if run.identities is None else run.identities.state_dict(),
     )
     save_state(state, run.settings.output / "last.pt")
     save_model(_weights_to_keep(run), run.settings.output / "last.safetensors", _notes(run, {}))
@@ -169,6 +173,8 @@ def _restore(run: Run, state: RunState) -> None:
             run.averaged.load_state_dict(state.averaged)
         if run.denoiser is not None and state.denoiser is not None:
             run.denoiser.load_state_dict(state.denoiser)
+        if run.identities is not None and state.identities is not None:
+            run.identities.load_state_dict(state.identities)
         run.optimizer.load_state_dict(state.optimizer)
         run.schedule.load_state_dict(state.schedule)
     except (KeyError, RuntimeError, ValueError) as error:

@@ -14,7 +14,9 @@ from trackformer.verbs.flags.also import (
     check_also,
     write_also,
 )
+from trackformer.verbs.flags.classes import only_asked
 from trackformer.verbs.flags.model import load
+from trackformer.verbs.flags.offline import add_offline_argument, check_offline, with_hindsight
 from trackformer.verbs.flags.settings_file import changes_in
 from trackformer.verbs.flags.video import (
     SOURCE_HELP,
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from trackformer.models.frame_model import FrameModel
     from trackformer.tracking.lifecycle.public_detections import PublicDetections
     from trackformer.tracking.proposals.places import ProposalSource
+    from trackformer.tracking.tracing.records import RunNames
     from trackformer.tracking.videos.run import VideoRun
     from trackformer.video.frames import FrameSource
 
@@ -53,6 +56,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="tracker settings that differ from the model's own (flags win over the file)",
     )
     parser.add_argument(
+        "--trace",
+        action="store_true",
+        help="also write trace.jsonl: what each query was asked and answered, and why it was kept, "
+        "lost or born (docs/why.md)",
+    )
+    parser.add_argument(
         "--public-detections",
         type=Path,
         metavar="det.txt",
@@ -73,6 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SCORE",
         help=f"lowest score of a proposal that is asked about (default: {PROPOSAL_SCORE})",
     )
+    add_offline_argument(parser)
     add_also_argument(parser)
     add_settings_flags(
         parser,
@@ -99,19 +109,27 @@ def run(options: argparse.Namespace) -> int:
     def work(model: FrameModel, source: FrameSource) -> VideoRun:
         from trackformer.tracking.videos.run import track_video
 
+        settings = settings_from(
+            TrackerSettings, model.settings.tracker | changes, "tracker settings"
+        )
+        if options.offline:
+            check_offline(model, source, settings)
         run = track_video(
             model,
             source,
             options.output,
-            settings_from(TrackerSettings, model.settings.tracker | changes, "tracker settings"),
+            settings,
             public_detections=public_detections,
             proposals=proposals,
-            write_video=not options.no_video,
+            trace=_names(options, options.sources[0]) if options.trace else None,
+            write_video=not options.no_video and not options.offline,
             overwrite=options.overwrite,
         )
+        if options.offline:
+            run = with_hindsight(run, options)
         return write_also(run, options.output, also, overwrite=options.overwrite)
 
-    return process_video(options, options.sources[0], "tracks", work)
+    return process_video(options, options.sources[0], "tracks", work, every_layer=options.trace)
 
 
 def _run_streams(options: argparse.Namespace, changes: dict[str, Any]) -> int:
@@ -126,16 +144,19 @@ def _run_streams(options: argparse.Namespace, changes: dict[str, Any]) -> int:
             f"--public-detections: expected one SOURCE, got {len(options.sources)}; "
             "track the videos one by one"
         )
+    if options.offline:
+        raise ConfigError(f"--offline: expected one SOURCE, got {len(options.sources)}")
     also, folders = also_formats(options), stream_folders(options.sources, options.output)
     check_also(folders, also, overwrite=options.overwrite)
     proposals = _proposals(options)
-    model = load(options)
+    model = only_asked(load(options, every_layer=options.trace), options)
     runs = track_streams(
         model,
         options.sources,
         options.output,
         settings_from(TrackerSettings, model.settings.tracker | changes, "tracker settings"),
         proposals=proposals,
+        traces=[_names(options, each) for each in options.sources] if options.trace else None,
         write_video=not options.no_video,
         overwrite=options.overwrite,
     )
@@ -144,6 +165,17 @@ def _run_streams(options: argparse.Namespace, changes: dict[str, Any]) -> int:
         for run, folder in zip(runs, folders, strict=True)
     ]
     return report_all(options.sources, written)
+
+
+def _names(options: argparse.Namespace, source: str) -> RunNames:
+    """As they can be loaded from another folder, too; cameras and addresses show no frame twice."""
+    from trackformer.tracking.tracing.records import RunNames
+
+    model, video = (
+        str(Path(name).resolve()) if Path(name).exists() else None
+        for name in (options.model, source)
+    )
+    return RunNames(model or options.model, video)
 
 
 def _tracker_changes(options: argparse.Namespace) -> dict[str, Any]:

@@ -122,7 +122,14 @@ def test_frames_of_two_sizes_are_refused(tmp_path):
     assert message_of(path).startswith(f"{path}: expected one image size in video 9, got ")
 
 
-@pytest.mark.parametrize("box", [(1, 1, 0, 5), (1, 1, 5, -1), (float("nan"), 1, 5, 5)])
+def test_a_number_that_is_none_is_refused_with_its_annotation(tmp_path):
+    path = write_coco(tmp_path, [image(1)], [annotation(77, 1, box=(float("nan"), 1, 5, 5))])
+    assert message_of(path).startswith(
+        f"{path}: annotation id 77: expected a number in bbox of at most 1e+07, got nan"
+    )
+
+
+@pytest.mark.parametrize("box", [(1, 1, 0, 5), (1, 1, 5, -1)])
 def test_a_box_without_area_is_refused_with_its_annotation(tmp_path, box):
     path = write_coco(tmp_path, [image(1)], [annotation(1, 1), annotation(77, 1, box=box)])
     expected = f"{path}: annotation id 77: expected a positive width and height, got "

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from trackformer.data.annotations import AnnotatedFrame
+from trackformer.data.formats.limits.numbers import MAX_COORDINATE, MAX_ID
 from trackformer.data.formats.malformed import MalformedError, Mistake, Report
 from trackformer.data.masks import Segmentation
 
@@ -129,6 +130,11 @@ def _mistake(entry: Entry, num_frames: int, taken: set[tuple[int, int]]) -> Malf
             f"expected a positive width and height, got {right - left:g} x {bottom - top:g}",
         ),
         (
+            max(map(abs, entry.box_xyxy)) <= MAX_COORDINATE,
+            "malformed",
+            f"expected corners of at most {MAX_COORDINATE:g} pixels, got {_text(entry.box_xyxy)}",
+        ),
+        (
             0 <= entry.frame_index < num_frames,
             "beyond-end",
             f"expected at most {num_frames} frames, got frame index {entry.frame_index}",
@@ -141,7 +147,11 @@ def _mistake(entry: Entry, num_frames: int, taken: set[tuple[int, int]]) -> Malf
                 "malformed",
                 f"expected a visibility in [0, 1], got {entry.visibility:g}",
             ),
-            (entry.track_id >= 0, "malformed", f"expected an id from 0 on, got {entry.track_id}"),
+            (
+                0 <= entry.track_id <= MAX_ID,
+                "malformed",
+                f"expected an id from 0 on, got {entry.track_id}",
+            ),
             (
                 (entry.frame_index, entry.track_id) not in taken,
                 "shared-id",
@@ -153,6 +163,10 @@ def _mistake(entry: Entry, num_frames: int, taken: set[tuple[int, int]]) -> Malf
         if not is_good:
             return MalformedError(mistake, entry.where, what)
     return None
+
+
+def _text(box: Corners) -> str:
+    return ", ".join(f"{number:g}" for number in box)
 
 
 def _corners(entries: Sequence[Entry]) -> Float[np.ndarray, "boxes 4"]:

@@ -15,6 +15,7 @@ from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, Annotate
 from trackformer.data.formats.assembly import Corners, Entry, Kind, assemble_frames
 from trackformer.data.formats.class_lists import ordered_classes
 from trackformer.data.formats.image_folders import folder_with, image_named
+from trackformer.data.formats.limits.numbers import finite, shown
 from trackformer.data.formats.malformed import MalformedError, Report, refuse
 from trackformer.data.formats.text_files import read_text
 from trackformer.data.formats.writing import image_suffix, still_or_frame_name
@@ -107,7 +108,7 @@ def _read_lines(path: Path, report: Report) -> Iterator[tuple[str, Mapping[str, 
             is_good = isinstance(content["ID"], str) and all(
                 isinstance(box["tag"], str) for box in content["gtboxes"]
             )
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             is_good = False
         if is_good:
             yield where, content
@@ -132,8 +133,8 @@ def _read_still(
     for place, box in enumerate(content["gtboxes"], start=1):
         try:
             entries.append(_entry(box, place, where, class_names))
-        except (KeyError, TypeError, ValueError):
-            what = f"expected fbox and vbox of 4 numbers in box {place}, got {box}"
+        except (KeyError, TypeError, ValueError, AttributeError):
+            what = f"expected fbox and vbox of 4 numbers in box {place}, got {shown(box)}"
             report(MalformedError("malformed", where, what))
     return AnnotatedSequence(
         name=name,
@@ -143,6 +144,7 @@ def _read_still(
         is_video=False,
         forgives_ignored=True,
         annotation_path=Path(where.rpartition(":")[0]),
+        image_root=folder,
     )
 
 
@@ -162,7 +164,7 @@ def _entry(box: Mapping[str, Any], place: int, where: str, class_names: tuple[st
 
 
 def _corners(box_xywh: Sequence[float | int]) -> Corners:
-    left, top, width, height = (float(value) for value in box_xywh)
+    left, top, width, height = (finite(value, "a number") for value in box_xywh)
     return left, top, left + width, top + height
 
 

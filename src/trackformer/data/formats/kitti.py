@@ -15,6 +15,7 @@ from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, Annotate
 from trackformer.data.formats.assembly import NO_ID, Entry, Kind, assemble_frames, score_of
 from trackformer.data.formats.class_lists import ordered_classes
 from trackformer.data.formats.image_folders import list_frames, size_of_first
+from trackformer.data.formats.limits.numbers import MAX_FRAME, finite, video_length, whole
 from trackformer.data.formats.malformed import MalformedError, Report, refuse
 from trackformer.data.formats.text_files import read_text
 from trackformer.data.formats.writing import image_suffix, number, plain_name
@@ -129,21 +130,21 @@ def _read_lines(path: Path, report: Report) -> Iterator[_Line]:
             continue
         try:
             yield _parse_fields(fields, where)
-        except ValueError:
-            report(MalformedError("malformed", where, f"expected numbers, got {line.strip()!r}"))
+        except ValueError as error:
+            report(MalformedError("malformed", where, str(error)))
 
 
 def _parse_fields(fields: Sequence[str], where: str) -> _Line:
-    left, top, right, bottom = (float(field) for field in fields[6:10])
+    left, top, right, bottom = (finite(field, "a corner") for field in fields[6:10])
     is_ignored = fields[2] == IGNORED
     entry = Entry(
         where=where,
-        frame_index=int(fields[0]),
+        frame_index=whole(fields[0], "a frame", 0, MAX_FRAME),
         box_xyxy=(left, top, right, bottom),
         kind=Kind.IGNORED if is_ignored else Kind.OBJECT,
-        track_id=NO_ID if is_ignored else int(fields[1]),
-        visibility=VISIBILITY_OF_OCCLUSION.get(int(float(fields[4])), 1.0),
-        score=score_of(float(fields[SCORE])) if len(fields) == MAX_COLUMNS else None,
+        track_id=NO_ID if is_ignored else whole(fields[1], "an id"),
+        visibility=VISIBILITY_OF_OCCLUSION.get(int(finite(fields[4], "an occlusion")), 1.0),
+        score=score_of(finite(fields[SCORE], "a score")) if len(fields) == MAX_COLUMNS else None,
     )
     return _Line(entry, fields[2])
 
@@ -158,8 +159,13 @@ def _read_sequence(
         for line in lines
     ]
     paths = list_frames(path.parent.parent / IMAGES / path.stem, report)
-    last = max((entry.frame_index + 1 for entry in entries), default=0)
-    num_frames = len(paths) or length or last
+    num_frames = len(paths) or video_length(
+        str(path),
+        report,
+        num_images=0,
+        stated=length,
+        annotated={entry.frame_index for entry in entries},
+    )
     return AnnotatedSequence(
         name=path.stem,
         frames=assemble_frames(entries, paths or (None,) * num_frames, report),
@@ -168,6 +174,7 @@ def _read_sequence(
         is_video=True,
         forgives_ignored=True,
         annotation_path=path,
+        image_root=path.parent.parent / IMAGES,
     )
 
 
@@ -176,4 +183,8 @@ def _stated_lengths(path: Path) -> dict[str, int]:
     if not path.is_file():
         return {}
     rows = [line.split() for line in read_text(path, "a text file").splitlines()]
-    return {row[0]: int(row[3]) for row in rows if len(row) == 4 and row[3].isdecimal()}
+    return {
+        row[0]: whole(row[3], "a length")
+        for row in rows
+        if len(row) == 4 and re.fullmatch(r"[0-9]{1,18}", row[3])
+    }

@@ -16,7 +16,8 @@ from trackformer.data.formats.crowdhuman import (
     read_crowdhuman,
     write_crowdhuman,
 )
-from trackformer.data.formats.cvat.reading import cvat_files, read_cvat
+from trackformer.data.formats.cvat.reading import read_cvat
+from trackformer.data.formats.cvat.tasks import cvat_files
 from trackformer.data.formats.cvat.writing import (
     cvat_image_place,
     write_cvat,
@@ -29,6 +30,7 @@ from trackformer.data.formats.label_studio.writing import (
     write_label_studio_sparsely,
 )
 from trackformer.data.formats.malformed import Report
+from trackformer.data.formats.mot.benchmarks import benchmark_files
 from trackformer.data.formats.mot.folder import is_sequence_folder
 from trackformer.data.formats.mot.mots import is_mots, read_mots
 from trackformer.data.formats.mot.reading import read_mot
@@ -44,7 +46,9 @@ from trackformer.data.formats.tables.parquet_files import (
 from trackformer.data.formats.tracks import read_tracks, tracks_files, write_tracks
 from trackformer.data.formats.traits import Trait
 from trackformer.data.formats.writing import grouped_image_place
-from trackformer.data.formats.yolo import find_settings, read_yolo, write_yolo, yolo_image_place
+from trackformer.data.formats.yolo.places import find_settings
+from trackformer.data.formats.yolo.reading import read_yolo
+from trackformer.data.formats.yolo.writing import write_yolo, yolo_image_place
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,8 @@ def _is_mot(path: Path) -> bool:
     if path.is_file():
         is_other = label_folder(path) is not None or bool(tracks_files(path))
         return path.suffix == ".txt" and not is_other
-    return is_sequence_folder(path) or any(is_sequence_folder(part) for part in path.glob("*/"))
+    is_one = bool(benchmark_files(path)) or is_sequence_folder(path)
+    return is_one or any(is_sequence_folder(part) for part in path.glob("*/"))
 
 
 def _read_mot(path: Path, report: Report) -> AnnotatedData:

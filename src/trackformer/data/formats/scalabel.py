@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
-from trackformer.data.formats.assembly import NO_ID, Entry, Kind, assemble_frames, score_of
+from trackformer.data.formats.assembly import NO_ID, Corners, Entry, Kind, assemble_frames, score_of
 from trackformer.data.formats.class_lists import ordered_classes
-from trackformer.data.formats.image_folders import size_of_first
+from trackformer.data.formats.image_folders import is_file, size_of_first
+from trackformer.data.formats.limits.numbers import finite, shown, size_of, whole
 from trackformer.data.formats.malformed import MalformedError, Report, refuse
 from trackformer.data.formats.text_files import read_json
 from trackformer.data.formats.writing import grouped_image_place, plain_name, required_size
@@ -67,7 +68,7 @@ def read_scalabel(path: Path, report: Report = refuse) -> AnnotatedData:
             sequences += dataset.sequences(content["frames"])
         except KeyError as error:
             raise DataError(f"{file}: expected the key {error} in every frame") from error
-        except (TypeError, AttributeError, ValueError) as error:
+        except (TypeError, AttributeError, ValueError, OverflowError) as error:
             raise DataError(f"{file}: expected Scalabel's layout: {error}") from error
     return AnnotatedData(tuple(sequences), class_names)
 
@@ -185,7 +186,7 @@ class _File:
             for entry in self._entries(frame, index, ids, is_video=is_video)
         ]
         size = frames[0].get("size")
-        declared = (int(size["height"]), int(size["width"])) if isinstance(size, dict) else None
+        declared = size_of(size["height"], size["width"]) if isinstance(size, dict) else None
         return AnnotatedSequence(
             name=name,
             frames=assemble_frames(entries, paths, self.report),
@@ -194,14 +195,22 @@ class _File:
             is_video=is_video,
             forgives_ignored=True,
             annotation_path=self.path,
+            image_root=self._root(name if is_video else "", paths),
         )
+
+    def _root(self, video: str, paths: Sequence[Path | None]) -> Path | None:
+        """Where the images lie, if that is one of the usual places beside the file's folder."""
+        above = self.path.parent.parent
+        roots = [above / "images", *([above / video] if Path(video).name == video != "" else [])]
+        first = next((path for path in paths if path is not None), None)
+        return next((root for root in roots if first and first.is_relative_to(root)), None)
 
     def _image(self, video: str, frame: Record) -> Path | None:
         """Where the image lies; None where it is in none of the usual places."""
         beside, name = self.path.parent, str(frame["name"])
         roots = (beside / "images", beside, beside.parent / "images", beside.parent)
         choices = [root / folder / name for root in roots for folder in (video, "")]
-        image = next((path for path in choices if path.is_file()), None)
+        image = next((path for path in choices if is_file(path)), None)
         if image is None:
             what = f"expected the image {choices[0]}, got none"
             self.report(MalformedError("missing-image", str(self.path), what))
@@ -218,28 +227,43 @@ class _File:
                 continue
             is_ignored = _is_ignored(label)
             if not is_ignored and category not in self.class_names:
-                what = f"expected a category of {', '.join(self.class_names)}, got {category}"
+                what = (
+                    f"expected a category of {', '.join(self.class_names)}, got {shown(category)}"
+                )
                 self.report(MalformedError("unknown-class", where, what))
                 continue
-            track_id = _track_id(str(label.get("id", place)), ids) if is_video else place
+            try:
+                corners = _corners(box)
+                visibility = finite((label.get("attributes") or {}).get("visibility", 1), "it")
+                track_id = _track_id(str(label.get("id", place)), ids) if is_video else place
+            except (ValueError, KeyError, TypeError) as error:
+                what = f"expected a box2d with numbers: {error}"
+                self.report(MalformedError("malformed", where, what))
+                continue
             yield Entry(
                 where=where,
                 frame_index=index,
-                box_xyxy=(float(box["x1"]), float(box["y1"]), float(box["x2"]), float(box["y2"])),
+                box_xyxy=corners,
                 kind=Kind.IGNORED if is_ignored else Kind.OBJECT,
                 label=0 if is_ignored else self.class_names.index(str(category)),
                 track_id=NO_ID if is_ignored else track_id,
-                visibility=float((label.get("attributes") or {}).get("visibility", 1)),
+                visibility=visibility,
                 score=score_of(label.get("score")),
             )
 
 
 def _frame_number(frame: Record) -> int:
-    return int(frame["frameIndex"] if "frameIndex" in frame else frame.get("index", 0))
+    number = frame["frameIndex"] if "frameIndex" in frame else frame.get("index", 0)
+    return whole(number, "a frame index")
+
+
+def _corners(box: Mapping[str, Any]) -> Corners:
+    left, top, right, bottom = (finite(box[side], side) for side in ("x1", "y1", "x2", "y2"))
+    return left, top, right, bottom
 
 
 def _track_id(text: str, ids: dict[str, int]) -> int:
     """Numbers stay as they are; other texts are numbered as they appear, far from those."""
-    if text.isdecimal():
-        return int(text)
+    if re.fullmatch(r"[0-9]+", text):
+        return whole(text, "an id")
     return ids.setdefault(text, FIRST_OF_TEXTS + len(ids))

@@ -23,6 +23,9 @@ def read_text(path: Path, expected: str) -> str:
         raise DataError(f"{path}: expected {expected}") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        # A zero byte in a name that another file gave.
+        raise DataError(f"{path!r}: cannot be read: {error}") from error
 
 
 def read_json(path: Path) -> Any:

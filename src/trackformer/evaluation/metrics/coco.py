@@ -14,8 +14,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from trackformer.data.formats.coco.reading import Record, read_coco_json
+from trackformer.data.formats.coco.reading import Record, read_coco_json, upright_corners
 from trackformer.data.formats.coco.results import read_coco_results
+from trackformer.data.formats.limits.numbers import shown
 from trackformer.errors import DataError
 
 ALL_CLASSES: Final = "all classes"
@@ -83,7 +84,13 @@ def evaluate_detections(ground_truth: Path, results: Sequence[Record]) -> Detect
     """
     content = read_coco_json(ground_truth)
     _check_known(ground_truth, content, results)
-    annotations = [_complete(annotation) for annotation in content["annotations"]]
+    try:
+        annotations = [
+            _complete(annotation, number)
+            for number, annotation in enumerate(content["annotations"], start=1)
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{ground_truth}: expected boxes of four numbers: {error}") from error
     numbers = _accumulated(content, annotations, results)
     names = {category["id"]: str(category["name"]) for category in content["categories"]}
     rows = [
@@ -106,13 +113,20 @@ def _check_known(path: Path, content: Record, results: Sequence[Record]) -> None
     for kind, key in (("images", "image_id"), ("categories", "category_id")):
         unknown = {entry[key] for entry in results} - {entry["id"] for entry in content[kind]}
         if unknown:
-            raise DataError(f"{path}: expected {kind} that it has, got {key} {min(unknown)}")
+            first = min(unknown, key=str)
+            raise DataError(f"{path}: expected {kind} that it has, got {key} {shown(first)}")
 
 
-def _complete(annotation: Record) -> dict[str, Any]:
-    """With the keys that COCOeval reads and other tools leave out."""
-    width, height = annotation["bbox"][2:]
-    return {"iscrowd": 0, "area": width * height, **annotation}
+def _complete(annotation: Record, number: int) -> dict[str, Any]:
+    """With the keys that COCOeval reads and other tools leave out, and an id of our own.
+
+    COCOeval takes a match with an annotation whose id is 0 for no match, and many tools count from
+    0; nothing refers to these ids.
+    """
+    left, top, right, bottom = upright_corners(annotation)
+    box = [left, top, right - left, bottom - top]
+    completed = {"iscrowd": 0, "area": box[2] * box[3], **annotation}
+    return completed | {"bbox": box, "id": number}
 
 
 def _accumulated(

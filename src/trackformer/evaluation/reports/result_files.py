@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from trackformer.data.annotations import AnnotatedData
+from trackformer.data.formats.malformed import refuse_but_images
 from trackformer.data.formats.mot.reading import (
-    CLASS_NAMES,
+    read_mot_file,
     read_mot_ground_truth,
     read_mot_results,
 )
@@ -35,7 +36,7 @@ def read_scored(
     """
     if ground_truth.suffix == ".txt":
         return _read_file(ground_truth, results)
-    data = read_annotations(ground_truth)
+    data = read_annotations(ground_truth, report=refuse_but_images)
     return data, read_results(data, results)
 
 
@@ -60,8 +61,7 @@ def _read_file(
     frames = read_mot_results(result_file(results, name, is_only=True))
     # The file does not tell how long the video is: it may go on after its last annotated frame.
     num_frames = frames[-1].frame_index + 1 if frames else 0
-    sequence = read_mot_ground_truth(ground_truth, num_frames)
-    return AnnotatedData((sequence,), CLASS_NAMES), {name: frames}
+    return read_mot_file(ground_truth, num_frames), {name: frames}
 
 
 def result_file(results: Path, name: str, own_file: str = RESULT_FILE, *, is_only: bool) -> Path:

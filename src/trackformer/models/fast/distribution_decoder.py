@@ -1,8 +1,7 @@
-"""The decoder of D-FINE and DEIMv2 for inference: only what the last layer's answer needs."""
+"""The decoder of D-FINE and DEIMv2 for inference: only what the answers asked for need."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -10,15 +9,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from trackformer.boxes import inverse_sigmoid
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class DecoderAnswer:
-    """The part of transformers' decoder output that the adapter reads."""
-
-    last_hidden_state: Float[Tensor, "B Q C"]
-    intermediate_logits: Float[Tensor, "B 1 Q K"]
-    intermediate_reference_points: Float[Tensor, "B 1 Q 4"]
+from trackformer.models.deimv2.decoder import DecoderAnswer
+from trackformer.models.deimv2.edges import edge_support, moved_boxes
 
 
 class DistributionDecoder(nn.Module):
@@ -29,23 +21,24 @@ class DistributionDecoder(nn.Module):
 
     Args:
         decoder: transformers' own, with its heads; its parts become this module's.
+        every_layer: Every layer answers; otherwise the last one alone.
     """
 
     support: Tensor
 
     # Any: transformers' modules are known here by their attributes only.
-    def __init__(self, decoder: Any) -> None:
+    def __init__(self, decoder: Any, *, every_layer: bool) -> None:
         super().__init__()
         self.layers: nn.ModuleList = decoder.layers
         self.query_pos_head: nn.Module = decoder.query_pos_head
         self.pre_bbox_head: nn.Module = decoder.pre_bbox_head
         self.bbox_embed: nn.ModuleList = decoder.bbox_embed
-        last = decoder.eval_idx
-        self.class_head: nn.Module = decoder.class_embed[last]
-        self.quality_head: nn.Module = decoder.lqe_layers[last]
+        self.answering = range(0 if every_layer else decoder.eval_idx, decoder.eval_idx + 1)
+        self.class_heads = nn.ModuleList(decoder.class_embed[layer] for layer in self.answering)
+        self.quality_heads = nn.ModuleList(decoder.lqe_layers[layer] for layer in self.answering)
         self.num_bins: int = decoder.max_num_bins + 1
         self.reach = float(decoder.reg_scale.detach().abs())
-        support = _support(decoder.max_num_bins, decoder.up.detach().abs(), self.reach)
+        support = edge_support(decoder.max_num_bins, decoder.up.detach().abs(), self.reach)
         self.register_buffer("support", support, persistent=False)
 
     def forward(
@@ -63,6 +56,7 @@ class DistributionDecoder(nn.Module):
         initial = boxes
         before: Tensor | None = None
         edges: Tensor | None = None
+        scores, places = [], []
         for index, layer in enumerate(self.layers):
             hidden = layer(
                 hidden,
@@ -79,32 +73,24 @@ class DistributionDecoder(nn.Module):
             edges = change if edges is None else edges + change
             boxes = self._boxes(initial, edges)
             before = hidden
-        scores = self.quality_head(self.class_head(hidden), edges)
-        return DecoderAnswer(hidden, scores[:, None], boxes[:, None])
+            if index in self.answering:
+                head = index - self.answering.start
+                logits = self.class_heads[head](hidden)
+                scores.append(self.quality_heads[head](logits, edges))
+                places.append(boxes)
+        return DecoderAnswer(hidden, torch.stack(scores, dim=1), torch.stack(places, dim=1))
 
     def _boxes(self, initial: Float[Tensor, "B Q 4"], edges: Tensor) -> Float[Tensor, "B Q 4"]:
         """Each side of the initial box moved by the mean of its distribution, in box sizes."""
         shares = edges.reshape(*edges.shape[:-1], 4, self.num_bins).softmax(-1)
-        distance = shares @ self.support.to(shares.dtype) + 0.5 * self.reach
-        centre, size = initial[..., :2], initial[..., 2:] / self.reach
-        low, high = centre - distance[..., :2] * size, centre + distance[..., 2:] * size
-        return torch.cat([(low + high) / 2, high - low], dim=-1)
+        return moved_boxes(initial, shares @ self.support.to(shares.dtype), self.reach)
 
 
-def _support(max_num_bins: int, up: Tensor, reach: float) -> Float[Tensor, " bins"]:
-    """W(n) of D-FINE, equation 4: fine near zero, coarse far away."""
-    bound = up * reach
-    step = (bound + 1) ** (2 / (max_num_bins - 2))
-    above = [step**power - 1 for power in range(1, max_num_bins // 2)]
-    below = [-value for value in reversed(above)]
-    return torch.cat([-2 * bound, *below, torch.zeros_like(bound), *above, 2 * bound])
-
-
-def distribution_decoder(module: nn.Module) -> nn.Module | None:
+def distribution_decoder(module: nn.Module, *, every_layer: bool = False) -> nn.Module | None:
     """The fast form of D-FINE's or DEIMv2's decoder, None for anything else."""
     decoder: Any = module
     if type(module).__name__ not in ("DFineDecoder", "Deimv2Decoder"):
         return None
     # A decoder that is asked for a layer before its last goes on to layers of another width.
     is_whole = decoder.eval_idx + 1 == len(decoder.layers)
-    return DistributionDecoder(decoder) if is_whole else None
+    return DistributionDecoder(decoder, every_layer=every_layer) if is_whole else None

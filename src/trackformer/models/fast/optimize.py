@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 
 import torch
 from torch import nn
@@ -26,7 +27,11 @@ from trackformer.models.trackformer import TrackFormer
 
 
 def optimize_for_inference(
-    model: FrameModel, dtype: torch.dtype | None = None, *, cuda_graphs: bool = False
+    model: FrameModel,
+    dtype: torch.dtype | None = None,
+    *,
+    cuda_graphs: bool = False,
+    every_layer: bool = False,
 ) -> TrackFormer:
     """A copy of a model that answers faster and cannot be trained or saved.
 
@@ -42,6 +47,7 @@ def optimize_for_inference(
         cuda_graphs: On a CUDA device, calls of a shape that came before are recorded and replayed:
             the host launches one graph instead of hundreds of kernels. For one thread at a time,
             on one of torch's streams. Off until it has been seen on a device (CONTRIBUTING.md).
+        every_layer: Keep the answers of all decoder layers, to look inside (`docs/why.md`).
 
     Raises:
         ConfigError: Another `dtype`, bfloat16 for a model that predicts masks, or the model is in
@@ -50,14 +56,14 @@ def optimize_for_inference(
     model = _checked(model, dtype)
     fast = copy.deepcopy(model).requires_grad_(requires_grad=False)
     fast.is_for_inference = True
-    fast.detector.last_layer_only = True  # type: ignore[assignment]
+    fast.detector.last_layer_only = not every_layer  # type: ignore[assignment]
     freeze_batch_norms(fast)
     fold_batch_norms(fast)
     low = dtype == torch.bfloat16
     if low:
         _lower_weights(fast)
     if isinstance(model.settings.detector, HuggingFaceSettings):
-        replace_modules(fast, distribution_decoder)
+        replace_modules(fast, partial(distribution_decoder, every_layer=every_layer))
         replace_modules(fast, fast_layer)
     else:
         fast.detector.position_encoding = RememberedEncoding(fast.detector.position_encoding)  # type: ignore[arg-type]

@@ -15,6 +15,18 @@ from trackformer.boxes import (
     to_pixels_xyxy,
     xyxy_to_cxcywh,
 )
+from trackformer.tracking.lifecycle.decisions import (
+    BirthsScored,
+    Born,
+    Crowded,
+    Listener,
+    PlacesTaken,
+    PublicAsked,
+    Suppressed,
+    TracksScored,
+    Waited,
+    nobody,
+)
 from trackformer.tracking.lifecycle.public_detections import allowed_births
 from trackformer.tracking.lifecycle.published import advance_as_published
 from trackformer.tracking.lifecycle.reidentification import find_again
@@ -36,6 +48,7 @@ def advance(
     settings: TrackerSettings,
     image_size: tuple[int, int] = (1, 1),
     public_xyxy: Float[Tensor, "P 4"] | None = None,
+    tell: Listener = nobody,
 ) -> Tracks:
     """The state after one more frame.
 
@@ -45,6 +58,7 @@ def advance(
         settings: Thresholds.
         image_size: (height, width) of the frame: distances are measured in its pixels.
         public_xyxy: Detections, in pixels, without which no track is born; None: all may be.
+        tell: Hears of every decision and what was compared for it; has no influence.
 
     Returns:
         First the tracks of before, in their order, without those given up; then the newly born.
@@ -54,28 +68,33 @@ def advance(
         inside = cxcywh_to_xyxy(predictions.boxes).clamp(0, 1)
         predictions = replace(predictions, boxes=xyxy_to_cxcywh(inside))
     if settings.compatibility == "reference":
-        return advance_as_published(tracks, predictions, settings, image_size, public_xyxy)
+        return advance_as_published(tracks, predictions, settings, image_size, public_xyxy, tell)
     usable = torch.where(_is_usable(predictions.boxes), predictions.scores, 0.0)
     predictions = replace(predictions, scores=usable)
     was_lost = tracks.frames_missed >= settings.termination_steps
-    is_seen = _seen(was_lost, predictions, settings)
+    is_seen = _seen(was_lost, predictions, settings, tell)
     # Not seen, but not yet lost either: still where it was.
     is_waiting = ~is_seen & (tracks.frames_missed + 1 < settings.termination_steps)
-    occupied = torch.cat([predictions.boxes[: len(is_seen)][is_seen], tracks.boxes[is_waiting]])
-    births = _births(predictions, len(is_seen), settings)
+    present = torch.cat([torch.nonzero(is_seen), torch.nonzero(is_waiting)])[:, 0]
+    places = torch.where(is_waiting[:, None], tracks.boxes, predictions.boxes[: len(is_seen)])
+    births = _births(predictions, len(is_seen), settings, tell)
     if public_xyxy is not None:
         candidates = to_pixels_xyxy(predictions.boxes[births], image_size)
-        births = births[allowed_births(candidates, public_xyxy, settings.public_rule)]
-    births = _without_duplicates(births, predictions, occupied, settings)
+        is_allowed = allowed_births(candidates, public_xyxy, settings.public_rule)
+        tell(lambda: PublicAsked(births, is_allowed))
+        births = births[is_allowed]
+    births = _without_duplicates(births, predictions, places, present, settings, tell)
     lost = torch.nonzero(~is_seen & ~is_waiting)[:, 0]
-    found = find_again(select_tracks(tracks, lost), predictions, births, settings, image_size)
+    lost_tracks = select_tracks(tracks, lost)
+    found = find_again(lost_tracks, predictions, births, settings, image_size, tell)
     answers = torch.where(is_seen, torch.arange(len(is_seen), device=is_seen.device), UNANSWERED)
     answers[lost] = found
     num_reidentified = int((was_lost & is_seen).sum()) + int((found != UNANSWERED).sum())
     updated = update_tracks(tracks, predictions, answers, num_reidentified, settings)
-    return _without_given_up(
-        add_births(updated, predictions, births[~torch.isin(births, found)]), settings
-    )
+    tell(lambda: _waited(is_waiting, updated, settings))
+    new = births[~torch.isin(births, found)]
+    tell(lambda: Born(new))
+    return _without_given_up(add_births(updated, predictions, new), settings, tell)
 
 
 def _is_usable(boxes: Float[Tensor, "Q 4"]) -> Bool[Tensor, " Q"]:
@@ -84,51 +103,77 @@ def _is_usable(boxes: Float[Tensor, "Q 4"]) -> Bool[Tensor, " Q"]:
 
 
 def _seen(
-    was_lost: Bool[Tensor, " T"], predictions: Predictions, settings: TrackerSettings
+    was_lost: Bool[Tensor, " T"],
+    predictions: Predictions,
+    settings: TrackerSettings,
+    tell: Listener,
 ) -> Bool[Tensor, " T"]:
     """Which tracks their own queries show."""
     scores = predictions.scores[: len(was_lost)]
-    is_seen = scores > torch.where(was_lost, settings.reid_score, settings.keep_score)
-    if settings.track_nms_iou is not None:
-        rows = torch.nonzero(is_seen)[:, 0]
-        stays = non_maximum_suppression(
-            cxcywh_to_xyxy(predictions.boxes[rows]), scores[rows], settings.track_nms_iou
-        )
-        is_seen[rows] = stays
-    return is_seen
+    thresholds = torch.where(was_lost, settings.reid_score, settings.keep_score)
+    is_above = scores > thresholds
+    tell(lambda: TracksScored(scores, thresholds, was_lost, is_above))
+    if settings.track_nms_iou is None:
+        return is_above
+    iou = settings.track_nms_iou
+    rows = torch.nonzero(is_above)[:, 0]
+    boxes = cxcywh_to_xyxy(predictions.boxes[rows])
+    stays = non_maximum_suppression(boxes, scores[rows], iou)
+    tell(lambda: Suppressed(rows, boxes, scores[rows], stays, "track_nms_iou", iou))
+    return is_above.index_put((rows,), stays)
 
 
 def _births(
-    predictions: Predictions, num_tracks: int, settings: TrackerSettings
+    predictions: Predictions, num_tracks: int, settings: TrackerSettings, tell: Listener
 ) -> Int[Tensor, " _"]:
     """Rows of the object queries that are sure enough to begin a track."""
-    is_sure = predictions.scores[num_tracks:] > settings.birth_score
+    scores = predictions.scores[num_tracks:]
+    is_sure = scores > settings.birth_score
+    tell(lambda: BirthsScored(scores, settings.birth_score, num_tracks, is_sure))
     return torch.nonzero(is_sure)[:, 0] + num_tracks
 
 
 def _without_duplicates(
     births: Int[Tensor, " N"],
     predictions: Predictions,
-    occupied: Float[Tensor, "A 4"],
+    places: Float[Tensor, "T 4"],
+    present: Int[Tensor, " A"],
     settings: TrackerSettings,
+    tell: Listener,
 ) -> Int[Tensor, " _"]:
-    """Those births that overlap neither a track's box nor a better birth."""
-    if settings.birth_nms_iou is None:
+    """Those births that overlap neither the box of a track that is present nor a better birth."""
+    iou = settings.birth_nms_iou
+    if iou is None:
         return births
     # First the tracks, which never suppress each other here, then births among themselves.
-    overlap = pairwise_iou(cxcywh_to_xyxy(predictions.boxes[births]), cxcywh_to_xyxy(occupied))
-    births = births[~(overlap > settings.birth_nms_iou).any(1)]
-    return births[
-        non_maximum_suppression(
-            cxcywh_to_xyxy(predictions.boxes[births]),
-            predictions.scores[births],
-            settings.birth_nms_iou,
-        )
-    ]
+    occupied = cxcywh_to_xyxy(places[present])
+    overlap = pairwise_iou(cxcywh_to_xyxy(predictions.boxes[births]), occupied)
+    is_free = ~(overlap > iou).any(1)
+    free = births[is_free]
+    tell(lambda: PlacesTaken(births, overlap, is_free, present, iou))
+    boxes, scores = cxcywh_to_xyxy(predictions.boxes[free]), predictions.scores[free]
+    stays = non_maximum_suppression(boxes, scores, iou)
+    tell(lambda: Suppressed(free, boxes, scores, stays, "birth_nms_iou", iou))
+    return free[stays]
 
 
-def _without_given_up(tracks: Tracks, settings: TrackerSettings) -> Tracks:
+def _waited(is_waiting: Bool[Tensor, " T"], tracks: Tracks, settings: TrackerSettings) -> Waited:
+    rows = torch.nonzero(is_waiting)[:, 0]
+    missed, limit = tracks.frames_missed[rows], settings.termination_steps
+    return Waited(rows, missed, limit, torch.ones_like(rows, dtype=torch.bool), "termination_steps")
+
+
+def _without_given_up(tracks: Tracks, settings: TrackerSettings, tell: Listener) -> Tracks:
     longest = settings.patience + settings.termination_steps - 1
-    return most_recent(
-        select_tracks(tracks, torch.nonzero(tracks.frames_missed <= longest)[:, 0]), settings
-    )
+    is_remembered = tracks.frames_missed <= longest
+    tell(lambda: _lost(tracks, is_remembered, settings))
+    remembered = select_tracks(tracks, torch.nonzero(is_remembered)[:, 0])
+    recent = most_recent(remembered, settings)
+    tell(lambda: Crowded(remembered.ids, recent.ids, settings.max_tracks))
+    return recent
+
+
+def _lost(tracks: Tracks, is_remembered: Bool[Tensor, " T"], settings: TrackerSettings) -> Waited:
+    num_lost = tracks.frames_missed - settings.termination_steps + 1
+    rows = torch.nonzero(num_lost > 0)[:, 0]
+    return Waited(rows, num_lost[rows], settings.patience, is_remembered[rows], "patience")

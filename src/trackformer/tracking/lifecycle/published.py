@@ -6,12 +6,24 @@ Nothing here is better than `lifecycle`; it is what published results were made 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from trackformer.boxes import non_maximum_suppression, to_pixels_xyxy
+from trackformer.tracking.lifecycle.decisions import (
+    BirthsScored,
+    Born,
+    Crowded,
+    Listener,
+    PublicAsked,
+    Suppressed,
+    TracksScored,
+    Waited,
+    nobody,
+)
 from trackformer.tracking.lifecycle.public_detections import allowed_births
 from trackformer.tracking.lifecycle.reidentification import find_again
 from trackformer.tracking.lifecycle.tracks import (
@@ -35,6 +47,7 @@ def advance_as_published(
     settings: TrackerSettings,
     image_size: tuple[int, int],
     public_xyxy: Float[Tensor, "P 4"] | None,
+    tell: Listener = nobody,
 ) -> Tracks:
     """`advance` as the published tracker does it: the same arguments.
 
@@ -46,7 +59,7 @@ def advance_as_published(
     is_object = (predictions.labels == 0) & torch.isfinite(predictions.boxes).all(-1)
     predictions = replace(predictions, scores=torch.where(is_object, predictions.scores, 0.0))
     was_lost = tracks.frames_missed > 0
-    is_seen = _seen(was_lost, predictions, settings)
+    is_seen = _seen(was_lost, predictions, settings, tell)
     counts = _count_below(tracks.published_counts, is_seen, was_lost)
     stays = ~was_lost & (is_seen | (counts[:, BELOW] < settings.termination_steps))
     active = torch.cat([_rows(stays), _rows(was_lost & is_seen)])
@@ -54,32 +67,53 @@ def advance_as_published(
     answers = torch.where(is_seen, torch.arange(len(is_seen), device=is_seen.device), UNANSWERED)
     num_back = int((was_lost & is_seen).sum())
     now = update_tracks(tracks, predictions, answers, num_back, settings)
-    active = active[_not_suppressed(now, active, now.scores, settings.track_nms_iou, image_size)]
-    births = _births(predictions, len(is_seen), settings, image_size, public_xyxy)
-    lost = lost[_is_remembered(tracks, lost, counts, settings)]
-    found = find_again(select_tracks(tracks, lost), predictions, births, settings, image_size)
+    tell(lambda: _waiting(_rows(stays & ~is_seen), counts, settings))
+    active = active[
+        _not_suppressed(
+            now, active, now.scores, ("track_nms_iou", settings.track_nms_iou), image_size, tell
+        )
+    ]
+    births = _births(predictions, len(is_seen), settings, tell)
+    births = _public_births(births, predictions, settings, image_size, public_xyxy, tell)
+    is_remembered = _is_remembered(tracks, lost, counts, settings)
+    tell(lambda: _lost(lost[~is_remembered], tracks, counts, settings))
+    lost = lost[is_remembered]
+    lost_tracks = select_tracks(tracks, lost)
+    found = find_again(lost_tracks, predictions, births, settings, image_size, tell)
     answers[lost] = found
     is_found = found != UNANSWERED
     # Only here, not where a track's own query finds it again, does counting begin anew.
     counts[lost[is_found], LOST] = 0
     num_back += int(is_found.sum())
     now = update_tracks(tracks, predictions, answers, num_back, settings)
-    now = add_births(now, predictions, births[~torch.isin(births, found)])
+    new = births[~torch.isin(births, found)]
+    tell(lambda: Born(new))
+    now = add_births(now, predictions, new)
     born = torch.arange(len(is_seen), len(now.ids), device=is_seen.device)
     active = torch.cat([active, lost[is_found], born])
     # Tracks of before win over births whatever their scores; ids of refused births stay consumed.
     certain = now.scores.clone()
     certain[: len(is_seen)] = torch.inf
-    active = active[_not_suppressed(now, active, certain, settings.birth_nms_iou, image_size)]
+    active = active[
+        _not_suppressed(
+            now, active, certain, ("birth_nms_iou", settings.birth_nms_iou), image_size, tell
+        )
+    ]
     counts = torch.cat([counts, counts.new_zeros((len(born), 2))])
-    return _end_of_step(now, counts, (active, lost[~is_found]), settings)
+    return _end_of_step(now, counts, (active, lost[~is_found]), settings, tell)
 
 
 def _seen(
-    was_lost: Bool[Tensor, " T"], predictions: Predictions, settings: TrackerSettings
+    was_lost: Bool[Tensor, " T"],
+    predictions: Predictions,
+    settings: TrackerSettings,
+    tell: Listener,
 ) -> Bool[Tensor, " T"]:
-    threshold = torch.where(was_lost, settings.reid_score, settings.keep_score)
-    return predictions.scores[: len(was_lost)] > threshold
+    thresholds = torch.where(was_lost, settings.reid_score, settings.keep_score)
+    scores = predictions.scores[: len(was_lost)]
+    is_above = scores > thresholds
+    tell(lambda: TracksScored(scores, thresholds, was_lost, is_above))
+    return is_above
 
 
 def _count_below(
@@ -90,32 +124,55 @@ def _count_below(
     return torch.stack([counts[:, LOST], torch.where(was_lost, counts[:, BELOW], below)], dim=1)
 
 
+def _waiting(
+    rows: Int[Tensor, " A"], counts: Int[Tensor, "T 2"], settings: TrackerSettings
+) -> Waited:
+    goes_on = torch.ones_like(rows, dtype=torch.bool)
+    missed, limit = counts[rows, BELOW], settings.termination_steps
+    return Waited(rows, missed, limit, goes_on, "termination_steps")
+
+
 def _births(
+    predictions: Predictions, num_tracks: int, settings: TrackerSettings, tell: Listener
+) -> Int[Tensor, " _"]:
+    scores = predictions.scores[num_tracks:]
+    is_sure = scores > settings.birth_score
+    tell(lambda: BirthsScored(scores, settings.birth_score, num_tracks, is_sure))
+    return _rows(is_sure) + num_tracks
+
+
+def _public_births(
+    births: Int[Tensor, " N"],
     predictions: Predictions,
-    num_tracks: int,
     settings: TrackerSettings,
     image_size: tuple[int, int],
     public_xyxy: Float[Tensor, "P 4"] | None,
+    tell: Listener,
 ) -> Int[Tensor, " _"]:
-    births = _rows(predictions.scores[num_tracks:] > settings.birth_score) + num_tracks
     if public_xyxy is None:
         return births
     candidates = to_pixels_xyxy(predictions.boxes[births], image_size)
-    return births[allowed_births(candidates, public_xyxy, settings.public_rule)]
+    is_allowed = allowed_births(candidates, public_xyxy, settings.public_rule)
+    tell(lambda: PublicAsked(births, is_allowed))
+    return births[is_allowed]
 
 
 def _not_suppressed(
     tracks: Tracks,
     rows: Int[Tensor, " A"],
     scores: Float[Tensor, " T"],
-    iou_threshold: float | None,
+    limit: tuple[Literal["track_nms_iou", "birth_nms_iou"], float | None],
     image_size: tuple[int, int],
+    tell: Listener,
 ) -> Bool[Tensor, " A"]:
     """Which of some rows no better one overlaps; the others are deleted, not lost."""
-    if iou_threshold is None:
+    setting, iou = limit
+    if iou is None:
         return torch.ones_like(rows, dtype=torch.bool)
     boxes = to_pixels_xyxy(tracks.boxes[rows], image_size)
-    return non_maximum_suppression(boxes, scores[rows], iou_threshold)
+    stays = non_maximum_suppression(boxes, scores[rows], iou)
+    tell(lambda: Suppressed(rows, boxes, scores[rows], stays, setting, iou, deletes=True))
+    return stays
 
 
 def _is_remembered(
@@ -130,6 +187,7 @@ def _end_of_step(
     counts: Int[Tensor, "T 2"],
     rows: tuple[Int[Tensor, " A"], Int[Tensor, " E"]],
     settings: TrackerSettings,
+    tell: Listener,
 ) -> Tracks:
     """The rows of (active, lost) tracks with what was counted."""
     active, lost = rows
@@ -137,8 +195,19 @@ def _end_of_step(
     frames_missed = torch.zeros_like(tracks.frames_missed)
     frames_missed[lost] = counts[lost, LOST]
     tracks = replace(tracks, published_counts=counts, frames_missed=frames_missed)
+    tell(lambda: _lost(lost, tracks, counts, settings))
     lost = lost[_is_remembered(tracks, lost, counts, settings)]
-    return most_recent(select_tracks(tracks, torch.cat([active, lost])), settings)
+    remembered = select_tracks(tracks, torch.cat([active, lost]))
+    recent = most_recent(remembered, settings)
+    tell(lambda: Crowded(remembered.ids, recent.ids, settings.max_tracks))
+    return recent
+
+
+def _lost(
+    rows: Int[Tensor, " A"], tracks: Tracks, counts: Int[Tensor, "_ 2"], settings: TrackerSettings
+) -> Waited:
+    goes_on = _is_remembered(tracks, rows, counts, settings)
+    return Waited(rows, counts[rows, LOST], settings.patience, goes_on, "patience")
 
 
 def _rows(mask: Bool[Tensor, " A"]) -> Int[Tensor, " _"]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from trackformer.boxes import area, to_pixels_xyxy
+from trackformer.tracking.lifecycle.decisions import FoundAgain, Listener, nobody
 from trackformer.tracking.lifecycle.public_detections import squared_center_distance
 from trackformer.tracking.lifecycle.tracks import UNANSWERED, Tracks
 from trackformer.tracking.settings import TrackerSettings
@@ -21,6 +21,7 @@ def find_again(
     rows: Int[Tensor, " N"],
     settings: TrackerSettings,
     image_size: tuple[int, int],
+    tell: Listener = nobody,
 ) -> Int[Tensor, " T"]:
     """The detection that each lost track comes back with.
 
@@ -30,6 +31,7 @@ def find_again(
         rows: Those of the predictions that would begin tracks.
         settings: Largest distances; with both absent, nothing is found.
         image_size: (height, width) of the frame.
+        tell: Hears how near those found are.
 
     Returns:
         For each lost track one of `rows`, each at most once, or `UNANSWERED`.
@@ -39,7 +41,7 @@ def find_again(
         return answers
     is_same_class = lost.labels[:, None] == predictions.labels[rows][None]
     if settings.reid_embedding_distance is not None:
-        found = _by_embedding(
+        found, distance = _by_embedding(
             lost.embeddings,
             predictions.embeddings[rows].float(),
             is_same_class,
@@ -47,7 +49,7 @@ def find_again(
             is_gated=settings.compatibility == "none",
         )
     elif settings.reid_center_distance is not None:
-        found = _by_center(
+        found, distance = _by_center(
             to_pixels_xyxy(lost.boxes, image_size),
             to_pixels_xyxy(predictions.boxes[rows], image_size),
             is_same_class,
@@ -56,7 +58,23 @@ def find_again(
         )
     else:
         return answers
+    tell(lambda: _told(lost, rows, found, distance, settings))
     return torch.where(found == UNANSWERED, answers, rows[found])
+
+
+def _told(
+    lost: Tracks,
+    rows: Int[Tensor, " N"],
+    found: Int[Tensor, " T"],
+    distance: Float[Tensor, "T N"],
+    settings: TrackerSettings,
+) -> FoundAgain:
+    largest = settings.reid_embedding_distance
+    if largest is not None:
+        return FoundAgain(lost.ids, rows, found, distance, largest, "reid_embedding_distance")
+    # The published step compares no distance of centres with a setting (`_by_center`).
+    largest = settings.reid_center_distance if settings.compatibility == "none" else None
+    return FoundAgain(lost.ids, rows, found, distance.sqrt(), largest, "reid_center_distance")
 
 
 def _by_embedding(
@@ -66,8 +84,14 @@ def _by_embedding(
     largest: float,
     *,
     is_gated: bool,
-) -> Int[Tensor, " T"]:
-    """One-to-one with the least sum of distances; not gated, pairs too far apart take part."""
+) -> tuple[Int[Tensor, " T"], Float[Tensor, "T N"]]:
+    """One-to-one with the least sum of distances; not gated, pairs too far apart take part.
+
+    Returns:
+        Column of every track, or `UNANSWERED`; and the distances.
+    """
+    from scipy.optimize import linear_sum_assignment  # where it is wanted: it takes long to import
+
     distance = (lost[:, None] - found[None]).norm(dim=-1).nan_to_num(nan=torch.inf).double()
     is_near = distance <= largest
     is_possible = is_possible & distance.isfinite() & (is_near if is_gated else True)
@@ -75,7 +99,7 @@ def _by_embedding(
     impossible = 1.0 + torch.where(is_possible, distance, 0.0).sum()
     costs = torch.where(is_possible, distance, impossible)
     tracks, columns = linear_sum_assignment(costs.cpu().numpy())
-    return _accepted(tracks, columns, is_possible & is_near)
+    return _accepted(tracks, columns, is_possible & is_near), distance
 
 
 def _by_center(
@@ -85,11 +109,14 @@ def _by_center(
     largest: float,
     *,
     is_gated: bool,
-) -> Int[Tensor, " T"]:
+) -> tuple[Int[Tensor, " T"], Float[Tensor, "T N"]]:
     """Each track in turn takes the nearest detection left whose box, and its own, reach as far.
 
     Not gated, `largest` is not looked at: the published code overwrites a distance before it
     compares it.
+
+    Returns:
+        Column of every track, or `UNANSWERED`; and the squared distances.
     """
     distance = squared_center_distance(lost_xyxy, found_xyxy).double()
     is_possible = (
@@ -108,7 +135,7 @@ def _by_center(
         else:
             columns[track] = UNANSWERED
     tracks = np.flatnonzero(columns != UNANSWERED)
-    return _accepted(tracks, columns[tracks], is_possible)
+    return _accepted(tracks, columns[tracks], is_possible), distance
 
 
 def _accepted(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from trackformer.errors import DataError
+from trackformer.tracking.tracing.reading import TRACE_NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +23,12 @@ class OutputFiles:
     """MOTS lines, counted from 1; None: there are no masks."""
     video: Path | None
     """The frames with what was found drawn into them; None: refused."""
+    trace: Path | None = None
+    """What was asked, answered and decided; None: not asked for."""
 
     def paths(self) -> tuple[Path, ...]:
         """All of them."""
-        files = (self.rows, self.lines, self.masks, self.video)
+        files = (self.rows, self.lines, self.masks, self.video, self.trace)
         return tuple(path for path in files if path is not None)
 
     def written(self) -> tuple[Path, ...]:
@@ -39,6 +42,7 @@ def output_files(
     *,
     write_masks: bool = False,
     write_video: bool,
+    write_trace: bool = False,
 ) -> OutputFiles:
     """The names of the files in a folder, which need not exist."""
     return OutputFiles(
@@ -46,6 +50,7 @@ def output_files(
         lines=folder / f"{kind}.jsonl",
         masks=folder / f"{kind}_mots.txt" if write_masks else None,
         video=folder / "video.mp4" if write_video else None,
+        trace=folder / TRACE_NAME if write_trace else None,
     )
 
 

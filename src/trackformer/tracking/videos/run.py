@@ -17,7 +17,9 @@ from trackformer.objects import Detections, TrackedObjects
 from trackformer.tracking.lifecycle.public_detections import PublicDetections
 from trackformer.tracking.proposals.places import ProposalSource
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
-from trackformer.tracking.tracker import ObjectDetector, PreparedFrame, Tracker
+from trackformer.tracking.tracing.records import RunNames, TraceHeader
+from trackformer.tracking.tracing.writing import Trace
+from trackformer.tracking.tracker import ObjectDetector, PreparedFrame, Tracker, settings_for
 from trackformer.tracking.videos.output_files import OutputFiles, check_output, output_files
 from trackformer.tracking.videos.outputs import open_outputs
 from trackformer.tracking.videos.progress import progress_bar
@@ -53,6 +55,7 @@ def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a
     *,
     public_detections: PublicDetections | None = None,
     proposals: ProposalSource | None = None,
+    trace: RunNames | None = None,
     write_video: bool = True,
     overwrite: bool = False,
 ) -> VideoRun:
@@ -70,6 +73,7 @@ def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a
         settings: Thresholds; by default those stored with the model's weights.
         public_detections: Only objects that these show begin tracks; None: every object may.
         proposals: Another detector, about whose boxes the model is asked, too.
+        trace: Write `trace.jsonl`, too (`docs/why.md`), with the names of what was tracked by what.
         write_video: Also draw the tracks into a video.
         overwrite: Replace results that are in the folder already.
 
@@ -77,12 +81,19 @@ def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a
         DataError: The source has no frames, or results cannot be written. A video that breaks off
             later is no error: `VideoRun.broken_off` tells why.
     """
-    tracker = Tracker(model, settings)
     files = output_files(
-        Path(output), "tracks", write_masks=model.predicts_masks, write_video=write_video
+        Path(output),
+        "tracks",
+        write_masks=model.predicts_masks,
+        write_video=write_video,
+        write_trace=trace is not None,
     )
     check_output(files, overwrite=overwrite)
-    with opened(source) as frames:
+    with (
+        opened(source) as frames,
+        trace_of(files.trace, trace, model, settings, frames.frame_rate) as traced,
+    ):
+        tracker = Tracker(model, settings, trace=traced)
         return _run(
             model,
             frames,
@@ -122,6 +133,29 @@ def _public_boxes(
     detections: PublicDetections | None, frame: Frame, settings: TrackerSettings
 ) -> Float[np.ndarray, "P 4"] | None:
     return None if detections is None else detections.in_frame(frame.frame_index, settings)
+
+
+def trace_of(
+    path: Path | None,
+    names: RunNames | None,
+    model: FrameModel,
+    settings: TrackerSettings | None,
+    frame_rate: float | None,
+) -> Trace | nullcontext[None]:
+    """What writes the trace of a run, in a `with` statement; nothing where there are no names."""
+    if path is None or names is None:
+        return nullcontext()
+    chosen = settings if settings is not None else settings_for(model)
+    return Trace(
+        path,
+        TraceHeader(
+            names=names,
+            settings=chosen.model_dump(mode="json"),
+            class_names=model.settings.class_names,
+            embedding_size=model.embedding_size,
+            frame_rate=frame_rate,
+        ),
+    )
 
 
 def opened(source: Source) -> FrameSource | nullcontext[FrameSource]:

@@ -16,12 +16,13 @@ from trackformer.objects import TrackedObjects
 from trackformer.tracking.proposals.places import ProposalSource, places_in
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.steps import update_together
+from trackformer.tracking.tracing.records import RunNames
 from trackformer.tracking.tracker import PreparedFrame, Tracker
 from trackformer.tracking.videos.output_files import OutputFiles, check_output, output_files
 from trackformer.tracking.videos.outputs import ResultsWriter, open_outputs
 from trackformer.tracking.videos.progress import progress_bar
 from trackformer.tracking.videos.reading import Reading
-from trackformer.tracking.videos.run import Source, VideoRun, opened
+from trackformer.tracking.videos.run import Source, VideoRun, opened, trace_of
 from trackformer.video.frames import Frame
 
 
@@ -32,6 +33,7 @@ def track_streams(  # noqa: PLR0913 - each is a choice of its own, and most have
     settings: TrackerSettings | None = None,
     *,
     proposals: Sequence[ProposalSource | None] | None = None,
+    traces: Sequence[RunNames] | None = None,
     write_video: bool = True,
     overwrite: bool = False,
 ) -> tuple[VideoRun, ...]:
@@ -48,6 +50,7 @@ def track_streams(  # noqa: PLR0913 - each is a choice of its own, and most have
         output: A folder; each stream's files are in a folder of it (`stream_folders`).
         settings: Thresholds; by default those stored with the model's weights.
         proposals: For each source another detector, about whose boxes the model is asked, too.
+        traces: For each source the names for its `trace.jsonl`; None: nothing is traced.
         write_video: Also draw the tracks into videos.
         overwrite: Replace results that are there already.
 
@@ -61,16 +64,21 @@ def track_streams(  # noqa: PLR0913 - each is a choice of its own, and most have
     if not sources:
         raise DataError("sources: expected at least one video, got none")
     folders = stream_folders(sources, Path(output))
-    files = [output_files(folder, "tracks", write_video=write_video) for folder in folders]
+    files = [
+        output_files(folder, "tracks", write_video=write_video, write_trace=traces is not None)
+        for folder in folders
+    ]
     for each in files:
         check_output(each, overwrite=overwrite)
-    streams = [
-        _Stream(source, each, Tracker(model, settings), proposer)
-        for source, each, proposer in zip(
-            sources, files, proposals or [None] * len(sources), strict=True
-        )
-    ]
+    nothing = [None] * len(sources)
     with ExitStack() as stack, progress_bar() as progress:
+        streams = []
+        for source, each, proposer, names in zip(
+            sources, files, proposals or nothing, traces or nothing, strict=True
+        ):
+            trace = stack.enter_context(trace_of(each.trace, names, model, settings, None))
+            tracker = Tracker(model, settings, trace=trace)
+            streams.append(_Stream(source, each, tracker, proposer))
         for stream in streams:
             stack.enter_context(stream.resources)
             stream.open(model)

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from trackformer.verbs.data.convert import add_format_argument
+from trackformer.verbs.data.convert import add_format_argument, add_image_folder_argument
 from trackformer.verbs.flags.model import MODEL_HELP
 from trackformer.verbs.printing import print_whole
 
@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--val", type=Path, metavar="PATH", help="validation data: must not show the same pictures"
     )
     add_format_argument(parser, "PATH")
+    add_image_folder_argument(parser)
     parser.add_argument(
         "--model", help=f"also check that the data suit a model: {MODEL_HELP} (default: none)"
     )
@@ -53,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     )
 
     limits = None if options.model is None else _limits(options.model)
-    report = check_data(options.path, options.val, limits, options.format)
+    report = check_data(options.path, options.val, limits, options.format, options.image_folder)
     print_whole(statistics_table(report))
     if report.findings:
         # Not whole: sentences may be broken into lines where the terminal ends.

@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("destination", type=Path, metavar="DST", help="the folder to write")
     parser.add_argument("--to", required=True, choices=FORMAT_NAMES, help="the format to write")
     add_format_argument(parser, "SRC")
+    add_image_folder_argument(parser)
     parser.add_argument(
         "--images",
         choices=("link", "copy", "none"),
@@ -74,6 +75,19 @@ def check_key_frame_iou(options: argparse.Namespace) -> None:
         )
 
 
+def add_image_folder_argument(parser: argparse.ArgumentParser) -> None:
+    """`--image-folder`, which names folders that images may lie in."""
+    parser.add_argument(
+        "--image-folder",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="images may also lie in DIR (may be repeated); else only those in the folder of the "
+        "annotations are read, wherever links and names in files lead",
+    )
+
+
 def run(options: argparse.Namespace) -> int:
     """Annotations in, a folder of another format out."""
     from trackformer.data.convert import convert_annotations
@@ -84,6 +98,7 @@ def run(options: argparse.Namespace) -> int:
         options.destination,
         options.to,
         source_format=options.format,
+        image_folders=options.image_folder,
         images=options.images,
         key_frame_iou=options.key_frame_iou,
         overwrite=options.overwrite,

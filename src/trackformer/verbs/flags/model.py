@@ -39,14 +39,17 @@ def add_running_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load(options: argparse.Namespace) -> FrameModel:
-    """The model that was asked for, in its form for inference."""
+def load(options: argparse.Namespace, *, every_layer: bool = False) -> FrameModel:
+    """The model that was asked for, in its form for inference.
+
+    `every_layer`: all decoder layers answer; exported models have the last one only.
+    """
     from trackformer.checkpoints.load import is_exported, load_model
     from trackformer.errors import ConfigError
     from trackformer.freed_memory import keep_freed_memory
 
     if not is_exported(options.model):
-        return load_network(options)
+        return load_network(options, every_layer=every_layer)
     if options.dtype != "float32":
         raise ConfigError(
             f"--dtype: expected float32 for {options.model}, since it was exported so"
@@ -55,7 +58,7 @@ def load(options: argparse.Namespace) -> FrameModel:
     return load_model(options.model, options.device)
 
 
-def load_network(options: argparse.Namespace) -> TrackFormer:
+def load_network(options: argparse.Namespace, *, every_layer: bool = False) -> TrackFormer:
     """The same for verbs that call backbone, encoder and decoder one by one."""
     import torch
 
@@ -66,4 +69,5 @@ def load_network(options: argparse.Namespace) -> TrackFormer:
 
     keep_freed_memory()
     model = load_weights(options.model, choose_device(options.device))
-    return optimize_for_inference(model, getattr(torch, options.dtype))
+    dtype = getattr(torch, options.dtype)
+    return optimize_for_inference(model, dtype, every_layer=every_layer)

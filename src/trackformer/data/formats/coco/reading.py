@@ -11,8 +11,15 @@ from typing import Any, TypeAlias
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
 from trackformer.data.formats.assembly import NO_ID, Corners, Entry, Kind, assemble_frames, score_of
-from trackformer.data.formats.image_folders import folder_with, report_missing
+from trackformer.data.formats.image_folders import (
+    folder_with,
+    is_file,
+    report_missing,
+    size_of_first,
+)
+from trackformer.data.formats.limits.numbers import finite, shown, size_of, whole
 from trackformer.data.formats.malformed import MalformedError, Report, refuse
+from trackformer.data.formats.rotation import upright_hull
 from trackformer.data.formats.text_files import read_json
 from trackformer.data.masks import MaskImage, Polygons, RunLengths, Segmentation
 from trackformer.errors import DataError
@@ -57,7 +64,7 @@ def read_coco(
         return AnnotatedData(sequences, tuple(str(category["name"]) for category in categories))
     except KeyError as error:
         raise DataError(f"{path}: expected the key {error} in every entry of its kind") from error
-    except (TypeError, AttributeError, ValueError) as error:
+    except (TypeError, AttributeError, ValueError, OverflowError) as error:
         raise DataError(f"{path}: expected COCO's layout: {error}") from error
 
 
@@ -74,7 +81,7 @@ class _Dataset:
     def still_images(self, images: Sequence[Record]) -> Iterator[AnnotatedSequence]:
         """Each image that belongs to no video; its objects are numbered from 1."""
         for image in images:
-            if "video_id" in image:
+            if is_of_video(image):
                 continue
             found = self.annotations_of.get(image["id"], ())
             numbers = {entry["id"]: number for number, entry in enumerate(found, start=1)}
@@ -101,28 +108,40 @@ class _Dataset:
         *,
         is_video: bool,
     ) -> AnnotatedSequence:
-        size = (int(images[0]["height"]), int(images[0]["width"]))
+        paths = [self.image_folder / image["file_name"] for image in images]
+        size = _size(images[0]) or size_of_first([path for path in paths if is_file(path)])
         for image in images:
-            if (int(image["height"]), int(image["width"])) != size:
+            if _size(image) not in (None, size):
                 what = (
                     f"expected one image size in video {name}, got {image['file_name']} of another"
                 )
                 self.report(MalformedError("size", str(self.path), what))
         entries = [
-            self._entry(annotation, image, index, track_ids[annotation["id"]])
+            entry
             for index, image in enumerate(images)
             for annotation in self.annotations_of.get(image["id"], ())
+            for entry in self._entries(annotation, image, index, track_ids[annotation["id"]])
         ]
-        paths = [self.image_folder / image["file_name"] for image in images]
         return AnnotatedSequence(
             name=name,
             frames=assemble_frames(entries, paths, self.report),
             image_size=size,
-            frame_rate=None if frame_rate is None else float(frame_rate),
+            frame_rate=None if frame_rate is None else finite(frame_rate, "a frame rate"),
             is_video=is_video,
             forgives_ignored=True,
             annotation_path=self.path,
+            image_root=self.image_folder,
         )
+
+    def _entries(
+        self, annotation: Record, image: Record, frame_index: int, track_id: int
+    ) -> Iterator[Entry]:
+        """The box of an annotation, or nothing and a report."""
+        try:
+            yield self._entry(annotation, image, frame_index, track_id)
+        except ValueError as error:
+            where = f"{self.path}: annotation id {shown(annotation['id'])}"
+            self.report(MalformedError("malformed", where, str(error)))
 
     def _entry(self, annotation: Record, image: Record, frame_index: int, track_id: int) -> Entry:
         visible = annotation.get("visible_bbox", annotation.get("vis_bbox"))
@@ -130,13 +149,13 @@ class _Dataset:
         if "mask_file" in image:
             mask_path = self.path.parent / "masks" / image["mask_file"]
         return Entry(
-            where=f"{self.path}: annotation id {annotation['id']}",
+            where=f"{self.path}: annotation id {shown(annotation['id'])}",
             frame_index=frame_index,
-            box_xyxy=_corners(annotation["bbox"]),
+            box_xyxy=upright_corners(annotation),
             kind=Kind.IGNORED if _is_ignored(annotation) else Kind.OBJECT,
             label=self.label_of[annotation["category_id"]],
             track_id=track_id,
-            visibility=float(annotation.get("visibility", 1)),
+            visibility=finite(annotation.get("visibility", 1), "a visibility"),
             score=score_of(annotation.get("score")),
             visible_box_xyxy=None if visible is None else _corners(visible),
             segmentation=_segmentation(annotation, mask_path),
@@ -146,24 +165,39 @@ class _Dataset:
 def _videos(content: Record, dataset: _Dataset) -> Iterator[AnnotatedSequence]:
     images_of: dict[Any, list[Record]] = defaultdict(list)
     for image in content["images"]:
-        if "video_id" in image:
+        if is_of_video(image):
             images_of[image["video_id"]].append(image)
     videos = {video["id"]: video for video in content.get("videos", ())}
     for video_id, images in images_of.items():
         video = videos.get(video_id, {})
         rate = video.get("frame_rate", video.get("fps"))
-        yield dataset.video(str(video.get("name", video_id)), images, rate)
+        # Data sets of trackers name videos like images.
+        name = video.get("name", video.get("file_name", video_id))
+        yield dataset.video(str(name), images, rate)
+
+
+def is_of_video(image: Record) -> bool:
+    """Whether an image is a frame of a video; some tools write null where it is none."""
+    return image.get("video_id") is not None
 
 
 def _frame_number(image: Record) -> int:
-    return int(image["frame_id"] if "frame_id" in image else image["frame_index"])
+    number = image["frame_id"] if "frame_id" in image else image["frame_index"]
+    return whole(number, "a frame number")
+
+
+def _size(image: Record) -> tuple[int, int] | None:
+    """(height, width) as declared; None where a tool left it out."""
+    height, width = image.get("height"), image.get("width")
+    return None if height is None and width is None else size_of(height, width)
 
 
 def _track_id(annotation: Record) -> int:
     # Crowds belong to no track and need no id.
     if _is_ignored(annotation):
         return NO_ID
-    return int(annotation["track_id"] if "track_id" in annotation else annotation["instance_id"])
+    own = annotation["track_id"] if "track_id" in annotation else annotation["instance_id"]
+    return whole(own, "a track id")
 
 
 def _is_ignored(annotation: Record) -> bool:
@@ -201,18 +235,18 @@ def _annotations_by_image(
     found: dict[Any, list[Record]] = defaultdict(list)
     taken = set()
     for annotation in content["annotations"]:
-        where = f"{path}: annotation id {annotation['id']}"
+        where = f"{path}: annotation id {shown(annotation['id'])}"
         category = annotation["category_id"]
         if annotation["id"] in taken:
             report(MalformedError("malformed", where, "expected each annotation id once"))
         elif annotation["image_id"] not in image_ids:
-            what = f"expected a known image, got image_id {annotation['image_id']}"
+            what = f"expected a known image, got image_id {shown(annotation['image_id'])}"
             report(MalformedError("malformed", where, what))
         elif category not in label_of:
-            what = f"expected a category of {sorted(label_of)}, got category_id {category}"
+            what = f"expected a category of {sorted(label_of)}, got category_id {shown(category)}"
             report(MalformedError("unknown-class", where, what))
         elif len(annotation["bbox"]) != NUM_BOX_NUMBERS:
-            what = f"expected left, top, width and height, got {annotation['bbox']}"
+            what = f"expected left, top, width and height, got {shown(annotation['bbox'])}"
             report(MalformedError("malformed", where, what))
         else:
             taken.add(annotation["id"])
@@ -220,8 +254,22 @@ def _annotations_by_image(
     return found
 
 
+def upright_corners(annotation: Record) -> Corners:
+    """The box of an annotation; of one that was turned, the upright one around it.
+
+    CVAT writes the angle among the attributes, and the box as it was before.
+
+    Raises:
+        ValueError: A number is malformed.
+    """
+    attributes = annotation.get("attributes")
+    turned = attributes.get("rotation", 0) if isinstance(attributes, Mapping) else 0
+    turned = annotation.get("rotation", turned) or 0
+    return upright_hull(_corners(annotation["bbox"]), finite(turned, "a rotation"))
+
+
 def _corners(box_xywh: Sequence[float | int]) -> Corners:
-    left, top, width, height = (float(number) for number in box_xywh)
+    left, top, width, height = (finite(number, "a number in bbox") for number in box_xywh)
     return left, top, left + width, top + height
 
 
@@ -229,10 +277,10 @@ def _segmentation(annotation: Record, mask_path: Path | None) -> Segmentation | 
     outline = annotation.get("segmentation")
     if isinstance(outline, Mapping):
         counts, (height, width) = outline["counts"], outline["size"]
-        runs = counts if isinstance(counts, str) else tuple(int(count) for count in counts)
-        return RunLengths(runs, (int(height), int(width)))
+        runs = counts if isinstance(counts, str) else tuple(whole(n, "a count") for n in counts)
+        return RunLengths(runs, size_of(height, width))
     if outline:
-        return Polygons(tuple(tuple(float(number) for number in part) for part in outline))
+        return Polygons(tuple(tuple(finite(n, "a corner") for n in part) for part in outline))
     if mask_path is not None and "mask_value" in annotation:
-        return MaskImage(mask_path, int(annotation["mask_value"]))
+        return MaskImage(mask_path, whole(annotation["mask_value"], "a mask value"))
     return None

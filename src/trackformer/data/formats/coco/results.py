@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from trackformer.atomic_files import whole_file
-from trackformer.data.formats.coco.reading import Record, coco_image_folder, read_coco_json
+from trackformer.data.formats.coco.reading import (
+    Record,
+    coco_image_folder,
+    is_of_video,
+    read_coco_json,
+)
+from trackformer.data.formats.image_folders import is_file
+from trackformer.data.formats.limits.containment import leads_out
 from trackformer.data.formats.text_files import read_json
 from trackformer.errors import ConfigError, DataError
 
@@ -39,7 +46,7 @@ def holds_still_images(path: Path) -> bool:
     content = read_json(path)
     if not isinstance(content, dict) or "images" not in content:
         return False
-    return not any("video_id" in image for image in content["images"])
+    return not any(is_of_video(image) for image in content["images"])
 
 
 def read_coco_images(path: Path, image_folder: Path | None = None) -> CocoImages:
@@ -55,7 +62,10 @@ def read_coco_images(path: Path, image_folder: Path | None = None) -> CocoImages
     content = read_coco_json(path)
     folder = image_folder or coco_image_folder(path, content["images"])
     images = {image["id"]: folder / image["file_name"] for image in content["images"]}
-    missing = [image.name for image in images.values() if not image.is_file()]
+    for image in images.values():
+        if leads_out(image, folder):
+            raise DataError(f"{path}: expected images in {folder}, got {str(image)!r}")
+    missing = [image.name for image in images.values() if not is_file(image)]
     if missing:
         raise DataError(
             f"{path}: expected all {len(images)} images in {folder}, got no {missing[0]} "

@@ -5,27 +5,43 @@ A label called `ignore` marks regions to ignore, since CVAT has no such thing it
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
-from trackformer.data.formats.assembly import NO_ID, Corners, Entry, Kind, assemble_frames
+from trackformer.data.formats.assembly import NO_ID, Entry, Kind, assemble_frames
 from trackformer.data.formats.class_lists import ordered_classes
-from trackformer.data.formats.image_folders import folder_with, list_frames, size_of_first
-from trackformer.data.formats.key_frames import boxes_between
+from trackformer.data.formats.cvat.shapes import SHAPES, Shape, between, read_shape
+from trackformer.data.formats.cvat.tasks import (
+    FILE_NAME as FILE_NAME,
+)
+from trackformer.data.formats.cvat.tasks import (
+    CvatFile,
+    CvatVideo,
+    cvat_files,
+    read_file,
+    videos,
+)
+from trackformer.data.formats.image_folders import image_named, list_frames, size_of_first
+from trackformer.data.formats.limits.numbers import (
+    MAX_FRAME,
+    finite,
+    shown,
+    size_of,
+    video_length,
+    whole,
+)
 from trackformer.data.formats.malformed import MalformedError, Report, refuse
-from trackformer.data.formats.text_files import read_text
-from trackformer.data.masks import Polygons
 from trackformer.errors import DataError
 
-FILE_NAME, IMAGES = "annotations.xml", "images"
+IMAGES = "images"
 IGNORE_LABEL = "ignore"
 IGNORE_LABELS = (IGNORE_LABEL, "ignored", "ignore region", "ignore_region", "dontcare")
-SHAPES = ("box", "polygon")
+MAX_BOXES = 3_000_000
+"""Of one file with those between keyframes: more would not fit into memory."""
 
 
 def read_cvat(path: Path, report: Report = refuse) -> AnnotatedData:
@@ -34,215 +50,203 @@ def read_cvat(path: Path, report: Report = refuse) -> AnnotatedData:
     Raises:
         DataError: There is no such file, or it is no XML of CVAT's.
     """
-    files = cvat_files(path)
-    if not files:
+    paths = cvat_files(path)
+    if not paths:
         raise DataError(f"{path}: expected {FILE_NAME} of CVAT in it")
-    tasks = [_read_task(file) for file in files]
-    declared = [name for task in tasks for name in task.label_names]
-    found = {str(shape.get("label")) for task in tasks for shape in task.labelled}
+    files = [read_file(file) for file in paths]
+    declared = [name for file in files for name in file.label_names]
+    found = {str(shape.get("label")) for file in files for shape in file.labelled}
     names = dict.fromkeys(declared) or dict.fromkeys(ordered_classes(found, ()))
     class_names = tuple(name for name in names if not _is_ignored(name))
-    readers = [_Reader(task, class_names, report) for task in tasks]
+    readers = [_Reader(file, class_names, report) for file in files]
     return AnnotatedData(
         tuple(sequence for reader in readers for sequence in reader.sequences()), class_names
     )
 
 
-def cvat_files(path: Path) -> list[Path]:
-    """The XML files that a path means."""
-    if path.is_file():
-        return [path] if path.suffix == ".xml" else []
-    own = path / FILE_NAME
-    return [own] if own.is_file() else sorted(path.glob(f"*/{FILE_NAME}"))
-
-
 @dataclass(frozen=True, slots=True)
-class _Task:
-    """One file of CVAT's."""
+class _Seen:
+    """A shape of a track in one frame."""
 
-    path: Path
-    root: ElementTree.Element
-
-    @property
-    def label_names(self) -> list[str]:
-        """As declared in the file's head, whether they occur or not."""
-        return [str(name.text) for name in self.root.iterfind("./meta//labels/label/name")]
-
-    @property
-    def labelled(self) -> list[ElementTree.Element]:
-        """Everything that has a label: tracks, and the shapes of images."""
-        return [*self.root.iter("track"), *self.root.iterfind("./image/*[@label]")]
-
-    def text(self, name: str) -> str:
-        """What an element of the head says; empty where there is none."""
-        return (self.root.findtext(f"./meta/*/{name}") or "").strip()
-
-    @property
-    def name(self) -> str:
-        """The folder of `annotations.xml`, or the file's own name."""
-        path = self.path.resolve()
-        return path.parent.name if path.name == FILE_NAME else path.stem
+    frame_index: int
+    shape: Shape
+    entry: Entry
+    is_outside: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """The sequences of one task."""
+    """The sequences of one file."""
 
-    task: _Task
+    file: CvatFile
     class_names: tuple[str, ...]
     report: Report
 
     def sequences(self) -> Iterator[AnnotatedSequence]:
-        """One video, or the still images of a task without tracks."""
-        images = self.task.root.findall("image")
-        if images and self.task.root.find("track") is None:
+        """Videos, or the still images of a file without tracks."""
+        images = self.file.root.findall("image")
+        if images and self.file.root.find("track") is None:
             yield from (self._still(image) for image in images)
         else:
-            yield self._video()
+            yield from (self._video(video) for video in videos(self.file, self.report))
 
-    def _video(self) -> AnnotatedSequence:
-        entries = [entry for track in self.task.root.iter("track") for entry in self._track(track)]
-        paths = list_frames(self.task.path.parent / IMAGES, self.report)
-        stop = self.task.text("stop_frame")
-        stated = self._index(int(stop)) + 1 if stop.isdecimal() else 0
-        size = self.task.text("size")
-        stated = stated or (int(size) if size.isdecimal() else 0)
-        last = max((entry.frame_index + 1 for entry in entries), default=0)
-        if paths and stated and len(paths) != stated:
-            what = f"expected {stated} images in {IMAGES} as the task says, got {len(paths)}"
-            self.report(MalformedError("missing-image", str(self.task.path), what))
-        num_frames = max(len(paths), stated) or last
+    def _video(self, video: CvatVideo) -> AnnotatedSequence:
+        folder = self.file.path.parent / IMAGES
+        paths = list_frames(folder / video.name if video.is_of_project else folder, self.report)
+        if paths and video.stated_length and len(paths) != video.stated_length:
+            what = (
+                f"expected {video.stated_length} images in {IMAGES} as the task says, "
+                f"got {len(paths)}"
+            )
+            self.report(MalformedError("missing-image", str(self.file.path), what))
+        size = video.stated_size or size_of_first(paths)
+        tracks = [list(self._track(track, video, size)) for track in video.tracks]
+        num_frames = video_length(
+            str(self.file.path),
+            self.report,
+            num_images=len(paths),
+            stated=video.stated_length,
+            annotated={seen.frame_index for track in tracks for seen in track},
+        )
+        entries = self._filled(tracks, num_frames)
         return AnnotatedSequence(
-            name=self.task.name,
+            name=video.name,
             frames=assemble_frames(
                 entries, paths + (None,) * (num_frames - len(paths)), self.report
             ),
-            image_size=self._declared_size() or size_of_first(paths),
+            image_size=size,
             frame_rate=None,
             is_video=True,
             forgives_ignored=True,
-            annotation_path=self.task.path,
+            annotation_path=self.file.path,
         )
 
     def _still(self, image: ElementTree.Element) -> AnnotatedSequence:
         name = str(image.get("name"))
-        beside = self.task.path.parent
-        path = folder_with(name, (beside / IMAGES, beside)) / name
-        if not path.is_file():
-            what = f"expected the image {path}, got none"
-            self.report(MalformedError("missing-image", str(self.task.path), what))
-        where = f"{self.task.path}: image {name}"
+        beside = self.file.path.parent
+        # Of a video's frame CVAT writes the name without its ending.
+        found = (image_named(folder, name) for folder in (beside / IMAGES, beside))
+        path = next((path for path in found if path is not None), None)
+        if path is None:
+            what = f"expected the image {shown(name)} in {beside / IMAGES}, got none"
+            self.report(MalformedError("missing-image", str(self.file.path), what))
+        where = f"{self.file.path}: image {name}"
+        size = self._declared_size(image, where) or size_of_first([path])
         entries = [
-            entry
+            seen.entry
             for place, shape in enumerate(image, start=1)
-            for entry in self._entry(shape, str(shape.get("label")), place, 0, where)
+            for seen in self._seen(shape, str(shape.get("label")), place, 0, (where, size))
         ]
         return AnnotatedSequence(
             name=name,
             frames=assemble_frames(entries, (path,), self.report),
-            image_size=(int(image.get("height", 0)), int(image.get("width", 0))),
+            image_size=size,
             frame_rate=None,
             is_video=False,
             forgives_ignored=True,
-            annotation_path=self.task.path,
+            annotation_path=self.file.path,
         )
 
-    def _declared_size(self) -> tuple[int, int] | None:
-        height, width = (
-            self.task.text("original_size/height"),
-            self.task.text("original_size/width"),
-        )
-        return (int(height), int(width)) if height.isdecimal() and width.isdecimal() else None
+    def _declared_size(self, image: ElementTree.Element, where: str) -> tuple[int, int] | None:
+        height, width = image.get("height"), image.get("width")
+        if height is None and width is None:
+            return None
+        try:
+            return size_of(height, width)
+        except ValueError as error:
+            self.report(MalformedError("malformed", where, str(error)))
+            return None
 
-    def _index(self, frame: int) -> int:
-        """The place of a frame of the source video among those that were annotated."""
-        start = self.task.text("start_frame")
-        step = re.search(r"step\s*=\s*(\d+)", self.task.text("frame_filter"))
-        return (frame - int(start or 0)) // (int(step[1]) if step else 1)
-
-    def _track(self, track: ElementTree.Element) -> Iterator[Entry]:
-        """The boxes of a track; those between keyframes are filled in where they were left out."""
-        where, label = f"{self.task.path}: track {track.get('id')}", str(track.get("label"))
-        seen: list[tuple[Entry, bool]] = []
+    def _track(
+        self, track: ElementTree.Element, video: CvatVideo, size: tuple[int, int] | None
+    ) -> Iterator[_Seen]:
+        """The shapes of a track that can be understood."""
+        where, label = f"{self.file.path}: track {track.get('id')}", str(track.get("label"))
         for shape in track:
-            frame = shape.get("frame")
-            if frame is None or not frame.isdecimal() or not str(track.get("id")).isdecimal():
-                what = f"expected numbers for track and frame, got {track.get('id')} and {frame}"
-                self.report(MalformedError("malformed", where, what))
+            try:
+                frame = whole(shape.get("frame"), "a frame", 0, MAX_FRAME)
+                track_id = whole(track.get("id"), "the id of a track")
+            except ValueError as error:
+                self.report(MalformedError("malformed", where, str(error)))
                 continue
-            place = f"{where}, frame {frame}"
-            for entry in self._entry(
-                shape, label, int(str(track.get("id"))), self._index(int(frame)), place
-            ):
-                seen.append((entry, shape.get("outside") == "1"))
-        for (before, is_outside), (after, _) in pairwise(seen):
-            if not is_outside:
-                yield before
-                yield from boxes_between(before, after)
-        if seen and not seen[-1][1]:
-            yield seen[-1][0]
+            place = (f"{where}, frame {frame}", size)
+            yield from self._seen(shape, label, track_id, video.index(frame), place)
 
-    def _entry(
-        self, shape: ElementTree.Element, label: str, track_id: int, frame_index: int, where: str
-    ) -> Iterator[Entry]:
-        """The box of a shape, or nothing and a report."""
+    def _filled(self, tracks: list[list[_Seen]], num_frames: int) -> Iterator[Entry]:
+        """All boxes; those between keyframes are filled in where they were left out."""
+        count = 0
+        for track in tracks:
+            # What lies beyond the end is reported where frames are put together.
+            within = [seen for seen in track if 0 <= seen.frame_index < num_frames]
+            yield from (seen.entry for seen in track if seen not in within)
+            for before, after in pairwise(within):
+                count += max(1, after.frame_index - before.frame_index)
+                if count > MAX_BOXES:
+                    raise DataError(f"{self.file.path}: expected at most {MAX_BOXES} boxes")
+                if not before.is_outside:
+                    yield before.entry
+                    yield from _between(before, after)
+            if within and not within[-1].is_outside:
+                yield within[-1].entry
+
+    def _seen(
+        self,
+        shape: ElementTree.Element,
+        label: str,
+        track_id: int,
+        frame_index: int,
+        place: tuple[str, tuple[int, int] | None],
+    ) -> Iterator[_Seen]:
+        """A shape as a box, or nothing and a report; `place`: for messages, and the image size."""
+        where, image_size = place
         if shape.tag not in SHAPES:
             what = f"expected a shape of {', '.join(SHAPES)}, got {shape.tag}"
             self.report(MalformedError("malformed", where, what))
             return
         is_ignored = _is_ignored(label)
         if not is_ignored and label not in self.class_names:
-            what = f"expected a label of {', '.join(self.class_names)}, got {label}"
+            what = f"expected a label of {', '.join(self.class_names)}, got {shown(label)}"
             self.report(MalformedError("unknown-class", where, what))
             return
         try:
-            box, outline = _shape(shape)
-        except ValueError:
-            what = f"expected numbers, got {dict(shape.attrib)}"
-            self.report(MalformedError("malformed", where, what))
+            found = read_shape(shape, image_size)
+        except ValueError as error:
+            self.report(MalformedError("malformed", where, str(error)))
             return
-        yield Entry(
+        entry = Entry(
             where=where,
             frame_index=frame_index,
-            box_xyxy=box,
+            box_xyxy=found.hull,
             kind=Kind.IGNORED if is_ignored else Kind.OBJECT,
             label=0 if is_ignored else self.class_names.index(label),
             track_id=NO_ID if is_ignored else track_id,
             visibility=_visibility(shape),
-            segmentation=outline,
+            segmentation=found.outline,
         )
-
-
-def _read_task(path: Path) -> _Task:
-    try:
-        root = ElementTree.fromstring(read_text(path, "an XML file"))
-    except ElementTree.ParseError as error:
-        raise DataError(f"{path}: expected an XML file: {error}") from error
-    if root.tag != "annotations":
-        raise DataError(f"{path}: expected CVAT's element annotations, got {root.tag}")
-    return _Task(path, root)
+        yield _Seen(frame_index, found, entry, shape.get("outside") == "1")
 
 
 def _is_ignored(label: str) -> bool:
     return label.lower() in IGNORE_LABELS
 
 
-def _shape(shape: ElementTree.Element) -> tuple[Corners, Polygons | None]:
-    """Box and outline of a shape; ValueError where a number is missing."""
-    if shape.tag == "box":
-        left, top, right, bottom = (
-            float(shape.get(name, "")) for name in ("xtl", "ytl", "xbr", "ybr")
-        )
-        return (left, top, right, bottom), None
-    numbers = tuple(float(text) for text in re.split("[,;]", shape.get("points", "")))
-    xs, ys = numbers[::2], numbers[1::2]
-    return (min(xs), min(ys), max(xs), max(ys)), Polygons((numbers,))
-
-
 def _visibility(shape: ElementTree.Element) -> float:
     """The attribute of that name, which our writer gives; CVAT's own `occluded` says no share."""
     text = shape.findtext("./attribute[@name='visibility']")
     try:
-        return float(text) if text else 1.0
+        return finite(text, "a visibility") if text else 1.0
     except ValueError:
         return 1.0
+
+
+def _between(before: _Seen, after: _Seen) -> Iterator[Entry]:
+    """The frames between two keyframes."""
+    gap = after.frame_index - before.frame_index
+    for step in range(1, gap):
+        shape = between(before.shape, after.shape, step / gap)
+        yield replace(
+            before.entry,
+            frame_index=before.frame_index + step,
+            box_xyxy=shape.hull,
+            segmentation=None,
+        )

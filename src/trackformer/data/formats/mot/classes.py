@@ -83,7 +83,8 @@ def checked_rows(
     """The rows that a ground truth may have; others are reported."""
     values, considered = rows.values, _is_considered(rows)
     last_class = len(class_names) or CROWD
-    has_class = np.isin(_classes(rows), range(PEDESTRIAN, last_class + 1))
+    classes = _classes(rows)
+    has_class = np.isin(classes, range(PEDESTRIAN, last_class + 1))
     if class_names:
         has_class |= ~considered
     checks: tuple[tuple[Bool[np.ndarray, " rows"], str, int, Mistake], ...] = (
@@ -106,6 +107,11 @@ def checked_rows(
             got = f"expected {expected}, got {kind}{values[row, column]:g}"
             report(rows.error(int(row), got, mistake))
         is_good &= passes
+    for row in np.flatnonzero(is_good & considered & (classes != PEDESTRIAN)):
+        # MOTChallenge considers pedestrians only: here the number may well mean another class.
+        if not class_names:
+            what = f"expected class 1 where consider is 1, got class {classes[row]:g}: no object"
+            report(rows.error(int(row), what, "considered-class"))
     return rows.where(is_good)
 
 
@@ -114,10 +120,18 @@ def _is_considered(rows: MotRows) -> Bool[np.ndarray, " rows"]:
     return np.asarray(np.trunc(rows.column(CONSIDER, absent=1.0)) != 0)
 
 
+def _names_classes(rows: MotRows) -> bool:
+    """Whether ten columns end in a class, -1 and -1, as results of many trackers do.
+
+    Those of MOT15 end in world coordinates.
+    """
+    classes, ends = rows.values[:, CLASS], rows.values[:, CLASS + 1 :]
+    return bool(((classes >= 1) & (classes == np.floor(classes))).all() and (ends == -1).all())
+
+
 def _classes(rows: MotRows) -> Float[np.ndarray, " rows"]:
     """Class of each row; the first where the file does not say (-1, or no such column)."""
-    # The last three of MOT15's ten columns are world coordinates.
-    if rows.values.shape[1] == MAX_COLUMNS:
-        return np.full(len(rows.values), float(PEDESTRIAN))
     classes = rows.column(CLASS, absent=float(PEDESTRIAN))
+    if rows.values.shape[1] == MAX_COLUMNS and not _names_classes(rows):
+        return np.full(len(rows.values), float(PEDESTRIAN))
     return np.where(classes == -1, PEDESTRIAN, classes)

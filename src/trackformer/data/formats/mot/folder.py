@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trackformer.data.formats.image_folders import list_frames, size_of_first
+from trackformer.data.formats.limits.numbers import size_of, video_length
 from trackformer.data.formats.malformed import MalformedError, Report
 from trackformer.errors import DataError
 from trackformer.frame_files import images_in
@@ -41,22 +42,34 @@ def read_sequence_folder(path: Path, report: Report) -> SequenceFolder:
     """
     info = _read_seqinfo(path / "seqinfo.ini")
     image_paths = _images(path / info.get("imdir", "img1"), info.get("imext", ""), report)
-    stated_length = _positive(info, "seqLength", path)
+    stated_length = int(_positive(info, "seqLength", path) or 0)
     if image_paths and stated_length and len(image_paths) != stated_length:
-        what = f"expected {stated_length:g} images as seqinfo.ini says, got {len(image_paths)}"
+        what = f"expected {stated_length} images as seqinfo.ini says, got {len(image_paths)}"
         report(MalformedError("missing-image", str(path), what))
-    height, width = _positive(info, "imHeight", path), _positive(info, "imWidth", path)
-    if height and width:
-        image_size: tuple[int, int] | None = (int(height), int(width))
-    else:
-        image_size = size_of_first(image_paths)
+    num_frames = video_length(
+        str(path / "seqinfo.ini"),
+        report,
+        num_images=len(image_paths),
+        stated=stated_length,
+        annotated=(),
+    )
     return SequenceFolder(
         name=path.resolve().name,
         image_paths=image_paths,
-        num_frames=max(len(image_paths), int(stated_length or 0)),
-        image_size=image_size,
+        num_frames=max(len(image_paths), num_frames),
+        image_size=_stated_size(info, path) or size_of_first(image_paths),
         frame_rate=_positive(info, "frameRate", path),
     )
+
+
+def _stated_size(info: dict[str, str], path: Path) -> tuple[int, int] | None:
+    height, width = _positive(info, "imHeight", path), _positive(info, "imWidth", path)
+    if not (height and width):
+        return None
+    try:
+        return size_of(int(height), int(width))
+    except ValueError as error:
+        raise DataError(f"{path / 'seqinfo.ini'}: {error}") from error
 
 
 def _images(folder: Path, suffix: str, report: Report) -> tuple[Path | None, ...]:
@@ -73,7 +86,7 @@ def _read_seqinfo(path: Path) -> dict[str, str]:
     try:
         parser.read_string(path.read_text(encoding="utf-8-sig"))
         return dict(parser["Sequence"])
-    except (configparser.Error, KeyError, UnicodeDecodeError) as error:
+    except (configparser.Error, KeyError, UnicodeDecodeError, OSError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: expected an ini file with a [Sequence] part: {reason}") from error
 

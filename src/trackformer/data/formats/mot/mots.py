@@ -14,6 +14,7 @@ from jaxtyping import Int
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
 from trackformer.data.formats.assembly import Entry, Kind, assemble_frames
 from trackformer.data.formats.image_folders import list_frames, size_of_first
+from trackformer.data.formats.limits.numbers import video_length
 from trackformer.data.formats.malformed import Report, refuse
 from trackformer.data.formats.mot.folder import is_sequence_folder, read_sequence_folder
 from trackformer.data.formats.mot.mots_rows import (
@@ -178,7 +179,7 @@ def _ground_truths(path: Path) -> list[Path]:
 
 
 def _sequence(file: Path, rows: Sequence[MotsRow], report: Report) -> AnnotatedSequence:
-    num_frames = 1 + max((row.frame_index for row in rows), default=-1)
+    num_frames = _length(file, rows, 0, report)
     if file.name == "gt.txt" and file.parent.name == "gt":
         folder = read_sequence_folder(file.parents[1], report)
         name, images, size = folder.name, folder.image_paths, folder.image_size
@@ -188,7 +189,7 @@ def _sequence(file: Path, rows: Sequence[MotsRow], report: Report) -> AnnotatedS
         name, frame_rate = file.stem, None
         images = list_frames(file.parents[1] / KITTI_IMAGES / name, report)
         size = size_of_first(images)
-        num_frames = max(num_frames, len(images))
+        num_frames = _length(file, rows, len(images), report)
     boxes = boxes_of([row.outline for row in rows]).tolist()
     paths = images + (None,) * (num_frames - len(images))
     return AnnotatedSequence(
@@ -199,7 +200,14 @@ def _sequence(file: Path, rows: Sequence[MotsRow], report: Report) -> AnnotatedS
         is_video=True,
         forgives_ignored=True,
         annotation_path=file,
+        image_root=file.parents[1] / KITTI_IMAGES,
     )
+
+
+def _length(file: Path, rows: Sequence[MotsRow], num_images: int, report: Report) -> int:
+    annotated = {row.frame_index for row in rows}
+    last = video_length(str(file), report, num_images=0, stated=0, annotated=annotated)
+    return max(num_images, last)
 
 
 def _entry(row: MotsRow, box: list[float]) -> Entry:

@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float
 
+from trackformer.data.formats.limits.numbers import MAX_FRAME, MAX_ID, MAX_PIXELS, shown, whole
 from trackformer.data.formats.malformed import MalformedError, Report, refuse
 from trackformer.data.formats.text_files import read_text
 from trackformer.data.masks import RunLengths
@@ -100,15 +101,16 @@ def _parse(fields: list[str], where: str, first: int) -> MotsRow | MalformedErro
         what = f"expected 6 columns (frame id class height width rle), got {len(fields)}"
         return MalformedError("malformed", where, what)
     try:
-        frame, track_id, class_id, height, width = map(int, fields[:-1])
+        frame, track_id, class_id, height, width = map(_whole_number, fields[:-1])
     except ValueError:
-        return MalformedError(
-            "malformed", where, f"expected five whole numbers, got {' '.join(fields[:-1])}"
-        )
+        got = shown(" ".join(fields[:-1]))
+        return MalformedError("malformed", where, f"expected five whole numbers, got {got}")
     for is_good, expected in (
         (frame >= first, f"a frame from {first} on"),
         (track_id >= 0, "an id from 0 on"),
         (height > 0 and width > 0, "a positive height and width"),
+        (height * width <= MAX_PIXELS, f"at most {MAX_PIXELS} pixels"),
+        (frame <= MAX_FRAME, f"a frame up to {MAX_FRAME}"),
         (class_id in (CAR, PEDESTRIAN, IGNORED), "class 1 (car), 2 (pedestrian) or 10 (ignored)"),
     ):
         if not is_good:
@@ -122,6 +124,10 @@ def _parse(fields: list[str], where: str, first: int) -> MotsRow | MalformedErro
     if not any(runs[1::2]):
         return MalformedError("no-area", where, "expected a mask with at least one pixel")
     return MotsRow(where, frame - first, track_id, class_id, outline)
+
+
+def _whole_number(text: str) -> int:
+    return whole(text, "a whole number", -MAX_ID, MAX_ID)
 
 
 def _is_number(text: str) -> bool:

@@ -18,7 +18,14 @@ from trackformer.data.annotations import (
     AnnotatedSequence,
     frame_without_objects,
 )
+from trackformer.data.formats.image_folders import list_frames, size_of_first
+from trackformer.data.formats.limits.numbers import video_length
 from trackformer.data.formats.malformed import Report, refuse
+from trackformer.data.formats.mot.benchmarks import (
+    benchmark_files,
+    benchmark_images,
+    benchmark_name,
+)
 from trackformer.data.formats.mot.classes import (
     CLASS_NAMES as CLASS_NAMES,
 )
@@ -28,6 +35,7 @@ from trackformer.data.formats.mot.classes import (
     row_kinds,
     visibility_of,
 )
+from trackformer.data.formats.mot.columns import NamedRows, named_rows
 from trackformer.data.formats.mot.folder import is_sequence_folder, read_sequence_folder
 from trackformer.data.formats.mot.rows import (
     CLASS,
@@ -35,7 +43,6 @@ from trackformer.data.formats.mot.rows import (
     FRAME,
     HEIGHT,
     LEFT,
-    TRACK_ID,
     WIDTH,
     MotRows,
     read_mot_rows,
@@ -45,14 +52,16 @@ from trackformer.errors import DataError
 
 
 def read_mot(path: Path, report: Report = refuse) -> AnnotatedData:
-    """Read a sequence folder, a split folder of them, or a single ground-truth file.
+    """Read a sequence folder, a split folder of them, or a ground-truth file.
 
-    A sub-folder is a sequence where it holds `gt` or `img1`. Classes are those of `gt/labels.txt`
-    where there is one (CVAT writes it), else MOTChallenge's, of which pedestrians are objects.
+    Also a folder of VisDrone (`annotations/NAME.txt` beside `sequences/NAME`) or UAVDT
+    (`NAME_gt_whole.txt`). A sub-folder is a sequence where it holds `gt` or `img1`. Classes are
+    those of `gt/labels.txt` where there is one (CVAT writes it), of VisDrone or UAVDT where the
+    columns are theirs, else MOTChallenge's, of which pedestrians are objects.
     """
-    if path.is_file():
-        class_names = read_class_names(path) or CLASS_NAMES
-        return AnnotatedData((read_mot_ground_truth(path, report=report),), class_names)
+    if path.is_file() or benchmark_files(path):
+        files = [path] if path.is_file() else benchmark_files(path)
+        return _joined([read_mot_file(file, report=report) for file in files])
     if not path.is_dir():
         raise DataError(f"{path}: no such file or folder")
     folders = [path]
@@ -62,10 +71,7 @@ def read_mot(path: Path, report: Report = refuse) -> AnnotatedData:
         raise DataError(
             f"{path}: expected a sequence (a folder with gt or img1) or a folder of sequences"
         )
-    class_names = _shared_class_names(folders)
-    return AnnotatedData(
-        tuple(read_mot_sequence(folder, report) for folder in folders), class_names
-    )
+    return _joined([_read_folder(folder, report) for folder in folders])
 
 
 def read_mot_sequence(path: Path, report: Report = refuse) -> AnnotatedSequence:
@@ -75,45 +81,58 @@ def read_mot_sequence(path: Path, report: Report = refuse) -> AnnotatedSequence:
         DataError: The annotations are missing, malformed or beyond the last frame, or the folder
             contradicts itself.
     """
-    folder = read_sequence_folder(path, report)
-    ground_truth = path / "gt" / "gt.txt"
-    rows = read_mot_rows(ground_truth, report)
-    num_frames = folder.num_frames or _last_frame(rows)
-    missing = (None,) * (num_frames - len(folder.image_paths))
-    return AnnotatedSequence(
-        name=folder.name,
-        frames=_annotated_frames(rows, folder.name, folder.image_paths + missing, report),
-        image_size=folder.image_size,
-        frame_rate=folder.frame_rate,
-        is_video=True,
-        forgives_ignored=bool(read_class_names(ground_truth)),
-        annotation_path=ground_truth,
-    )
+    return _read_folder(path, report).sequences[0]
 
 
 def read_mot_ground_truth(
     path: Path, num_frames: int = 0, report: Report = refuse
 ) -> AnnotatedSequence:
-    """Read a ground-truth file without its images.
+    """The sequence of `read_mot_file`."""
+    return read_mot_file(path, num_frames, report).sequences[0]
+
+
+def read_mot_file(path: Path, num_frames: int = 0, report: Report = refuse) -> AnnotatedData:
+    """Read a ground-truth file; images are found only where VisDrone or UAVDT have them.
 
     Args:
         path: The file. `NAME/gt/gt.txt` is called NAME, any other file by its own name.
         num_frames: Least number of frames of the video: the file tells only the last annotated.
         report: Takes what is malformed.
     """
-    rows = read_mot_rows(path, report)
+    named = named_rows(read_mot_rows(path, report), read_class_names(path))
     in_sequence_folder = path.name == "gt.txt" and path.resolve().parent.name == "gt"
-    name = path.resolve().parents[1].name if in_sequence_folder else path.stem
-    no_images = (None,) * max(num_frames, _last_frame(rows))
-    return AnnotatedSequence(
+    name = path.resolve().parents[1].name if in_sequence_folder else benchmark_name(path)
+    images = list_frames(folder, report) if (folder := benchmark_images(path)) else ()
+    length = _length(named.rows, len(images), num_frames, report)
+    sequence = AnnotatedSequence(
         name=name,
-        frames=_annotated_frames(rows, name, no_images, report),
-        image_size=None,
+        frames=_annotated_frames(named, name, images + (None,) * (length - len(images)), report),
+        image_size=size_of_first(images),
         frame_rate=None,
         is_video=True,
-        forgives_ignored=bool(read_class_names(path)),
+        forgives_ignored=bool(named.class_names),
         annotation_path=path,
+        image_root=folder,
     )
+    return AnnotatedData((sequence,), named.class_names or CLASS_NAMES)
+
+
+def _read_folder(path: Path, report: Report) -> AnnotatedData:
+    folder = read_sequence_folder(path, report)
+    ground_truth = path / "gt" / "gt.txt"
+    named = named_rows(read_mot_rows(ground_truth, report), read_class_names(ground_truth))
+    length = folder.num_frames or _length(named.rows, 0, 0, report)
+    missing = (None,) * (length - len(folder.image_paths))
+    sequence = AnnotatedSequence(
+        name=folder.name,
+        frames=_annotated_frames(named, folder.name, folder.image_paths + missing, report),
+        image_size=folder.image_size,
+        frame_rate=folder.frame_rate,
+        is_video=True,
+        forgives_ignored=bool(named.class_names),
+        annotation_path=ground_truth,
+    )
+    return AnnotatedData((sequence,), named.class_names or CLASS_NAMES)
 
 
 def read_mot_results(path: Path) -> tuple[ResultFrame, ...]:
@@ -124,7 +143,7 @@ def read_mot_results(path: Path) -> tuple[ResultFrame, ...]:
     """
     rows = read_mot_rows(path)
     boxes_xyxy, scores = _boxes_from_zero(rows), rows.column(CONSIDER, absent=1.0)
-    track_ids, classes = rows.values[:, TRACK_ID].astype(np.int64), rows.column(CLASS, absent=-1.0)
+    track_ids, classes = rows.track_ids, rows.column(CLASS, absent=-1.0)
     is_named = bool(((classes >= 1) & (classes == np.floor(classes))).all())
     labels = classes.astype(np.int64) - 1 if is_named else None
     return tuple(
@@ -198,30 +217,32 @@ class MotResultsWriter:
         self.close()
 
 
-def _shared_class_names(folders: Sequence[Path]) -> tuple[str, ...]:
-    """The classes of all sequences of a folder.
+def _joined(parts: Sequence[AnnotatedData]) -> AnnotatedData:
+    """The sequences of all files of a folder.
 
     Raises:
-        DataError: They differ, so that a number would mean a class here and another there.
+        DataError: Their classes differ, so that a number would mean a class here, another there.
     """
-    names = {folder: read_class_names(folder / "gt" / "gt.txt") for folder in folders}
-    first = names[folders[0]]
-    for folder, others in names.items():
-        if others != first:
+    first = parts[0]
+    for part in parts:
+        if part.class_names != first.class_names:
             raise DataError(
-                f"{folder}/gt/labels.txt: expected the classes of {folders[0]}, got "
-                f"{', '.join(others) or 'no such file'}"
+                f"{part.sequences[0].annotation_path}: expected the classes of "
+                f"{first.sequences[0].name} ({', '.join(first.class_names)}), got "
+                f"{', '.join(part.class_names)}"
             )
-    return first or CLASS_NAMES
+    return AnnotatedData(
+        tuple(sequence for part in parts for sequence in part.sequences), first.class_names
+    )
 
 
 def _annotated_frames(
-    rows: MotRows, name: str, image_paths: Sequence[Path | None], report: Report
+    named: NamedRows, name: str, image_paths: Sequence[Path | None], report: Report
 ) -> tuple[AnnotatedFrame, ...]:
     """One record per frame of the video, also where nothing is annotated."""
-    class_names = read_class_names(rows.path)
-    rows = checked_rows(rows, len(image_paths), class_names, report)
-    boxes_xyxy, track_ids = _boxes_from_zero(rows), rows.values[:, TRACK_ID].astype(np.int64)
+    class_names = named.class_names
+    rows = checked_rows(named.rows, len(image_paths), class_names, report)
+    boxes_xyxy, track_ids = _boxes_from_zero(rows), rows.track_ids
     kinds, visibility = row_kinds(rows, name, class_names), visibility_of(rows)
     is_annotated = kinds.is_object | kinds.is_ignored
     frames = [frame_without_objects(index, path) for index, path in enumerate(image_paths)]
@@ -256,5 +277,8 @@ def _rows_by_frame(rows: MotRows) -> Iterator[tuple[int, Int[np.ndarray, " chose
             yield int(frames[chosen[0]]) - 1, chosen
 
 
-def _last_frame(rows: MotRows) -> int:
-    return int(rows.values[:, FRAME].max(initial=0))
+def _length(rows: MotRows, num_images: int, stated: int, report: Report) -> int:
+    annotated = (rows.values[:, FRAME].astype(np.int64) - 1).tolist()
+    return video_length(
+        str(rows.path), report, num_images=num_images, stated=stated, annotated=annotated
+    )

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from trackformer.data.formats.limits.numbers import MAX_COORDINATE, MAX_FRAME, MAX_ID
 from trackformer.data.formats.malformed import MalformedError, Mistake, Report, refuse
 from trackformer.data.formats.text_files import read_text
 
 FRAME, TRACK_ID, LEFT, TOP, WIDTH, HEIGHT, CONSIDER, CLASS, VISIBILITY = range(9)
 """Columns of a ground-truth file; result files have the score in place of `CONSIDER`."""
 MIN_COLUMNS, MAX_COLUMNS = 6, 10
+EXACT = 2.0**53
+"""From here on floating-point numbers skip whole ones."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,6 +27,8 @@ class MotRows:
     values: Float[np.ndarray, "rows columns"]
     """6 to 10 columns, the same number in every line."""
     line_numbers: Int[np.ndarray, " rows"]
+    track_ids: Int[np.ndarray, " rows"]
+    """The ids to the last digit."""
 
     def column(self, index: int, absent: float) -> Float[np.ndarray, " rows"]:
         """One column, or `absent` in every row of a file that does not have it."""
@@ -37,7 +42,9 @@ class MotRows:
 
     def where(self, is_good: Bool[np.ndarray, " rows"]) -> MotRows:
         """Only some of the rows."""
-        return MotRows(self.path, self.values[is_good], self.line_numbers[is_good])
+        return MotRows(
+            self.path, self.values[is_good], self.line_numbers[is_good], self.track_ids[is_good]
+        )
 
 
 def read_mot_rows(path: Path, report: Report = refuse) -> MotRows:
@@ -52,8 +59,8 @@ def read_mot_rows(path: Path, report: Report = refuse) -> MotRows:
     if values is None:
         rows = _parse_line_by_line(path, text, report)
     else:
-        rows = MotRows(path, values, np.arange(1, len(values) + 1))
-    return _with_unique_ids(_with_good_values(rows, report), report)
+        rows = _rows(path, values, np.arange(1, len(values) + 1))
+    return _with_unique_ids(_with_exact_ids(_with_good_values(rows, report), text), report)
 
 
 def _parse_flawless(text: str) -> Float[np.ndarray, "rows columns"] | None:
@@ -83,7 +90,25 @@ def _parse_line_by_line(path: Path, text: str, report: Report) -> MotRows:
         numbers.append(row)
         line_numbers.append(line_number)
     values = np.array(numbers, dtype=np.float64) if numbers else np.zeros((0, MIN_COLUMNS))
-    return MotRows(path, values, np.array(line_numbers, dtype=np.int64))
+    return _rows(path, values, np.array(line_numbers, dtype=np.int64))
+
+
+def _rows(
+    path: Path, values: Float[np.ndarray, "rows columns"], line_numbers: Int[np.ndarray, " rows"]
+) -> MotRows:
+    return MotRows(path, values, line_numbers, np.zeros(len(values), dtype=np.int64))
+
+
+def _with_exact_ids(rows: MotRows, text: str) -> MotRows:
+    """Checked rows with their ids; the text is asked again where the numbers cannot hold them."""
+    ids = rows.values[:, TRACK_ID].astype(np.int64)
+    lines = text.splitlines() if (np.abs(rows.values[:, TRACK_ID]) >= EXACT).any() else []
+    for row in np.flatnonzero(np.abs(rows.values[:, TRACK_ID]) >= EXACT):
+        line = lines[rows.line_numbers[row] - 1]
+        field = (line.split(",") if "," in line else line.split())[TRACK_ID].strip()
+        if field.lstrip("+-").isdecimal() and abs(int(field)) <= MAX_ID:
+            ids[row] = int(field)
+    return replace(rows, track_ids=ids)
 
 
 def _parse_line(line: str, num_columns: int | None) -> list[float] | str:
@@ -108,8 +133,14 @@ def _with_good_values(rows: MotRows, report: Report) -> MotRows:
     checks = (
         (np.isfinite(values).all(1), "finite numbers"),
         ((frames >= 1) & (frames == np.floor(frames)), "a whole frame number from 1 on"),
+        (frames <= MAX_FRAME, f"a frame number up to {MAX_FRAME}"),
         (ids == np.floor(ids), "a whole id"),
+        (np.abs(ids) < float(MAX_ID), "an id of at most 63 bits"),
         ((sizes >= 0).all(1), "a width and height of at least 0"),
+        (
+            (np.abs(values[:, LEFT : HEIGHT + 1]) <= MAX_COORDINATE).all(1),
+            f"corners of at most {MAX_COORDINATE:g} pixels",
+        ),
     )
     is_good = np.ones(len(values), dtype=bool)
     for passes, expected in checks:
@@ -121,12 +152,13 @@ def _with_good_values(rows: MotRows, report: Report) -> MotRows:
 
 
 def _with_unique_ids(rows: MotRows, report: Report) -> MotRows:
-    has_id = np.flatnonzero(rows.values[:, TRACK_ID] >= 0)
-    keys = rows.values[has_id][:, [FRAME, TRACK_ID]]
+    has_id = np.flatnonzero(rows.track_ids >= 0)
+    frames = rows.values[:, FRAME].astype(np.int64)
+    keys = np.stack([frames[has_id], rows.track_ids[has_id]], axis=1)
     _, first_rows = np.unique(keys, axis=0, return_index=True)
     is_good = np.ones(len(rows.values), dtype=bool)
     for row in has_id[np.setdiff1d(np.arange(len(keys)), first_rows)]:
-        frame, track_id = rows.values[row, [FRAME, TRACK_ID]].astype(int)
+        frame, track_id = frames[row], rows.track_ids[row]
         what = f"expected each id once in a frame, got id {track_id} again in frame {frame}"
         report(rows.error(int(row), what, "shared-id"))
         is_good[row] = False

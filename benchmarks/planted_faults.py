@@ -1,0 +1,123 @@
+"""How often a planted fault is among the first suspicious moments, without any ground truth.
+
+Run: `python -m benchmarks.planted_faults`. Ten synthetic clips of people who look alike and cross;
+a tracker's result is imitated by trembling boxes of those of whom half can be seen. Once the two
+who come nearest to each other exchange their identities there, once any two of those seen do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Final
+
+import numpy as np
+
+from trackformer.data.annotations import AnnotatedSequence
+from trackformer.data.synthetic.dataset import synthetic_data
+from trackformer.data.synthetic.settings import SyntheticSettings
+from trackformer.inspecting.moments import suspicious_moments
+from trackformer.inspecting.paths import paths_of
+from trackformer.inspecting.run_folder import Seen
+
+CLIPS: Final = 10
+FIRST: Final = 5
+NEAR: Final = 8
+"""Frames by which a moment may miss the planted one."""
+MARGIN: Final = 10
+"""Frames at both ends in which nothing is planted."""
+TREMBLING: Final = 0.02
+"""Standard deviation of every side of a box, in box sizes."""
+
+Frames = list[dict[int, Seen]]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One kind of planted fault."""
+
+    what: str
+    found: int
+    """Clips in which the fault is among the first moments."""
+    clips: int
+    ranks: str
+    """Of the fault in each clip, from 1; - where it is no moment at all."""
+
+
+def measure() -> list[Row]:
+    """Both kinds; a minute."""
+    settings = SyntheticSettings(skill="lookalikes", difficulty=3, sequences=CLIPS, frames=80)
+    ranks: dict[str, list[int | None]] = {"at a crossing": [], "anywhere": []}
+    for number, sequence in enumerate(synthetic_data(settings).sequences):
+        random = np.random.default_rng(number)
+        frames = list(_imitated(sequence, random))
+        for what, planted in (
+            ("at a crossing", _nearest(frames)),
+            ("anywhere", _any(frames, random)),
+        ):
+            ranks[what].append(_rank(frames, planted))
+    return [
+        Row(
+            f"identities exchanged {what}",
+            sum(rank is not None and rank <= FIRST for rank in own),
+            len(own),
+            " ".join("-" if rank is None else str(rank) for rank in own),
+        )
+        for what, own in ranks.items()
+    ]
+
+
+def _imitated(
+    sequence: AnnotatedSequence, random: np.random.Generator
+) -> Iterator[dict[int, Seen]]:
+    for frame in sequence.frames:
+        sizes = np.tile(frame.boxes_xyxy[:, 2:] - frame.boxes_xyxy[:, :2], 2)
+        boxes = frame.boxes_xyxy + TREMBLING * sizes * random.standard_normal(sizes.shape)
+        rows = np.flatnonzero(frame.visibility >= 0.5).tolist()
+        yield {int(frame.track_ids[row]): Seen(boxes[row], 0.8, "person") for row in rows}
+
+
+def _nearest(frames: Sequence[Mapping[int, Seen]]) -> tuple[int, int, int]:
+    """Frame and identities of the nearest meeting of two who part again."""
+    best = (np.inf, 0, 0, 0)
+    for (first_id, first), (second_id, second) in combinations(paths_of(frames).items(), 2):
+        start = max(first.start, second.start) + MARGIN
+        end = min(first.end, second.end) - MARGIN
+        if start >= end:
+            continue
+        times = np.arange(start, end)
+        apart = np.linalg.norm(first.between(times) - second.between(times), axis=1)
+        apart = apart / (first.heights.mean() + second.heights.mean())
+        frame = int(apart.argmin())
+        best = min(best, (float(apart[frame]), int(times[frame]), first_id, second_id))
+    return best[1], best[2], best[3]
+
+
+def _any(frames: Sequence[Mapping[int, Seen]], random: np.random.Generator) -> tuple[int, int, int]:
+    """A frame, and two who are seen before, in and after it."""
+    while True:
+        frame = int(random.integers(MARGIN, len(frames) - MARGIN))
+        seen = set(frames[frame]) & set(frames[frame - 5]) & set(frames[frame + 5])
+        if len(seen) >= 2:
+            first, second = random.choice(sorted(seen), 2, replace=False).tolist()
+            return frame, first, second
+
+
+def _rank(frames: Sequence[Mapping[int, Seen]], planted: tuple[int, int, int]) -> int | None:
+    start, first, second = planted
+    swap = {first: second, second: first}
+    exchanged = [
+        {swap.get(each, each) if index >= start else each: seen for each, seen in frame.items()}
+        for index, frame in enumerate(frames)
+    ]
+    for rank, moment in enumerate(suspicious_moments(exchanged), start=1):
+        is_theirs = bool({first, second} & set(moment.track_ids))
+        if is_theirs and abs(moment.frame - start) <= NEAR:
+            return rank
+    return None
+
+
+if __name__ == "__main__":
+    for row in measure():
+        print(f"{row.what}: {row.found} of {row.clips} ({row.ranks})")

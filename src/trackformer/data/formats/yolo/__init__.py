@@ -1,0 +1,1 @@
+"""YOLO folders: images, a text file for each, and a file that names classes and images."""

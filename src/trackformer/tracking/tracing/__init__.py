@@ -1,0 +1,1 @@
+"""What every query was asked, what it answered, and what was decided about it, on disk."""
