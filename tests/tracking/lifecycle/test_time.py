@@ -73,7 +73,10 @@ def test_a_dropped_frame_makes_no_object_faster():
 
 def test_seconds_of_one_frame_each_are_as_counted_frames():
     xs = [0.1, 0.2, 0.35, None, None, 0.6]
-    timed, counted = after(list(enumerate(xs))), after([(None, x) for x in xs])
+    timed, counted = (
+        after([(float(t), x) for t, x in enumerate(xs)]),
+        after([(None, x) for x in xs]),
+    )
     for name in ("ids", "boxes", "displacements", "frames_missed", "unseen_for"):
         assert torch.equal(getattr(timed, name), getattr(counted, name)), name
     assert (timed.time_s, counted.time_s) == (5, None)

@@ -157,7 +157,7 @@ class Waited:
     missed: Int[Tensor, " A"] | Float[Tensor, " A"]
     """Frames below the threshold so far where `setting` is `termination_steps`, frames lost where
     it is `patience`, seconds since it was seen where it is `patience_s`."""
-    limit: float
+    limit: int | float
     goes_on: Bool[Tensor, " A"]
     """Whether each is still waited for."""
     setting: Literal["termination_steps", "patience", "patience_s"]
