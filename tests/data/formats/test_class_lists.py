@@ -3,7 +3,7 @@ import pytest
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
 from trackformer.data.formats.assembly import Entry, assemble_frame
-from trackformer.data.formats.class_lists import with_classes_of
+from trackformer.data.formats.class_lists import with_classes_of, with_only_classes
 from trackformer.errors import DataError
 
 
@@ -23,3 +23,33 @@ def test_labels_follow_their_names_into_another_list():
 def test_a_class_that_the_list_lacks_is_refused():
     with pytest.raises(DataError, match="expected classes among dog, got cat"):
         with_classes_of(animals(), ("dog",))
+
+
+def test_classes_that_are_not_asked_for_are_left_out_with_all_their_rows():
+    (frame,) = with_only_classes(animals(), ("dog", "bird"), {}).sequences[0].frames
+    assert frame.labels.tolist() == [0]
+    assert frame.track_ids.tolist() == [1]
+    assert frame.boxes_xyxy.shape == (1, 4)
+
+
+def test_a_class_may_count_as_another():
+    data = with_only_classes(animals(), ("pet",), {"cat": "pet", "dog": "pet"})
+    assert data.sequences[0].frames[0].labels.tolist() == [0, 0]
+    assert data.sequences[0].frames[0].track_ids.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("renamed", "message"),
+    [
+        ({"van": "dog"}, "classes: expected some of cat, dog to rename, got van"),
+        ({"cat": "car"}, "classes: expected a new name of dog, got car"),
+    ],
+)
+def test_names_that_are_not_there_are_refused(renamed, message):
+    with pytest.raises(DataError, match=message):
+        with_only_classes(animals(), ("dog",), renamed)
+
+
+def test_data_with_none_of_the_classes_are_refused():
+    with pytest.raises(DataError, match="expected one of the classes car, got cat, dog"):
+        with_only_classes(animals(), ("car",), {})

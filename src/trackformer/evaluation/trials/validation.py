@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from trackformer.data.annotations import AnnotatedData
-from trackformer.data.formats.class_lists import with_classes_of
+from trackformer.data.formats.class_lists import with_only_classes
 from trackformer.data.formats.coco.results import holds_still_images
 from trackformer.data.formats.names import FormatName
 from trackformer.data.read import read_annotations
@@ -47,6 +47,7 @@ def read_validation(
     class_names: tuple[str, ...],
     metric: str | None,
     image_folders: Sequence[Path] = (),
+    renamed: Mapping[str, str] | None = None,
 ) -> Validation:
     """Read the data; without a metric, videos are compared by HOTA and images by AP.
 
@@ -54,14 +55,19 @@ def read_validation(
         ConfigError: The data are partly videos and partly images, or have no such score.
         DataError: They cannot be read.
     """
-    data = with_classes_of(
-        read_annotations(path, format_name, image_folders=image_folders), class_names
-    )
+    whole = read_annotations(path, format_name, image_folders=image_folders)
+    data = with_only_classes(whole, class_names, renamed or {})
     kinds = {sequence.is_video for sequence in data.sequences}
     if len(kinds) != 1:
         raise ConfigError(f"{path}: expected videos or still images to validate on, got both")
     if False in kinds and not holds_still_images(path):
         raise ConfigError(f"{path}: expected still images to validate on in a COCO json file")
+    if False in kinds and not set(whole.class_names) <= set(class_names):
+        # AP is a mean over the file's categories, and its file is scored as it is.
+        raise ConfigError(
+            f"{path}: expected still images of the classes {', '.join(class_names)} only, got "
+            f"{', '.join(whole.class_names)}"
+        )
     known = TRACKING_METRICS if kinds.pop() else DETECTION_METRICS
     if metric is not None and metric not in known:
         raise ConfigError(f"validation.metric: {path} has {', '.join(known)}, got {metric}")

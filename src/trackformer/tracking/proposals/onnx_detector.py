@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 import cv2
 import numpy as np
-import supervision
 from jaxtyping import Float, UInt8
 
 from trackformer.checkpoints.onnx_session import OnnxSession
@@ -16,6 +15,8 @@ from trackformer.input_settings import InputSettings
 from trackformer.preprocessing import input_size, normalise
 
 if TYPE_CHECKING:
+    import supervision
+
     from trackformer.video.frames import Frame
 
 AREA: Final = 384 * 640
@@ -75,6 +76,8 @@ class OnnxProposals:
             CheckpointError: The answer has another shape.
             DataError: It is not finite.
         """
+        import supervision
+
         picture, scale = self._picture(frame.pixels)
         pixels = normalise(picture[..., ::-1], INPUT)[None].numpy()
         found, labels = self._session.run(
