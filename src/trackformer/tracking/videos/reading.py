@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 
 import torch
 
 from trackformer.devices import current_stream
+from trackformer.errors import DataError
 from trackformer.models.frame_model import FrameModel
 from trackformer.tracking.tracker import PreparedFrame, prepare_frame
-from trackformer.tracking.videos.whole_frames import WholeFrames
-from trackformer.video.frames import Frame
+from trackformer.video.frames import Frame, FrameSource
 from trackformer.video.read_ahead import read_ahead
 
 
 @dataclass(slots=True)
-class Reading(WholeFrames):
-    """The same frames, and what a model makes of them."""
+class Reading:
+    """Frames up to where a video breaks off, and why it did."""
 
-    model: FrameModel = field(kw_only=True)
+    source: FrameSource
+    model: FrameModel
+    num_skipped: int = 0
+    """So many frames were tracked before: they are passed over."""
+    num_frames: int = 0
+    """Frames so far, those passed over included."""
+    broken_off: str | None = None
+    is_over: bool = False
+    """Nothing more comes."""
 
     def frames(self) -> Generator[tuple[Frame, PreparedFrame], None, None]:
         """The frames, each as it came and as the network's input; DataError only if there is none.
@@ -36,7 +44,26 @@ class Reading(WholeFrames):
     def _read(
         self, stream: torch.cuda.Stream | None
     ) -> Generator[tuple[Frame, PreparedFrame], None, None]:
-        for frame in self.whole():
+        for frame in self._whole_frames():
             with torch.cuda.stream(stream):
                 prepared = prepare_frame(self.model, frame.pixels)
             yield frame, prepared
+
+    def _whole_frames(self) -> Iterator[Frame]:
+        try:
+            for frame in self.source:
+                self.num_frames += 1
+                if self.num_frames > self.num_skipped:
+                    yield frame
+        except DataError as error:
+            if self.num_frames == 0:
+                raise
+            self.broken_off = str(error)
+        self.is_over = True
+        if self.num_frames == 0:
+            raise DataError(f"{self.source.name}: expected at least one frame, got none")
+        if self.num_frames < self.num_skipped:
+            raise DataError(
+                f"{self.source.name}: expected the {self.num_skipped} frames that were tracked "
+                f"before, got {self.num_frames}"
+            )

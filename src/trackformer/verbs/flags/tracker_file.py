@@ -62,6 +62,9 @@ def _refuse_others(options: argparse.Namespace) -> None:
         "--proposal-score": options.proposal_score,
         "--also": options.also,
         "--offline": options.offline,
+        "--resume": options.resume,
+        "--jobs": options.jobs,
+        "--output -": str(options.output) == "-",
     }
     for flag, value in flags.items():
         if value not in (None, False):
