@@ -25,7 +25,7 @@ from trackformer.tracking.lifecycle.decisions import nobody
 from trackformer.tracking.lifecycle.tracks import Tracks, no_tracks
 from trackformer.tracking.masks import track_masks
 from trackformer.tracking.proposals.places import places_in, propose_together, untracked
-from trackformer.tracking.query_batch import answers_apart, ask_together
+from trackformer.tracking.query_batch import answers_apart, ask_together, refuse_no_numbers
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
 from trackformer.tracking.tracing.writing import Trace
 from trackformer.types import (
@@ -212,6 +212,7 @@ def detections_of(
     """The objects of one frame, best first, in its pixels, on the CPU."""
     found = best_pairs(output) if settings.every_class else predictions_of(output)
     scores, labels, boxes = fetched_together([found.scores, found.labels, found.boxes])
+    refuse_no_numbers(scores)
     labels, boxes = labels.long(), to_pixels_xyxy(boxes, image_size)
     is_real = torch.isfinite(boxes).all(-1) & (boxes[:, 2:] > boxes[:, :2]).all(-1)
     rows = torch.nonzero(is_real & (scores > settings.min_score))[:, 0]
@@ -274,7 +275,7 @@ def prepare(model: FrameModel, pixels: UInt8[np.ndarray, "H W 3"], device: torch
     """Resize and normalise one frame as the model wants it."""
     settings = model.settings.input
     height, width = pixels.shape[:2]
-    resized = resize(pixels, input_size((height, width), settings))
+    resized = resize(pixels, input_size((height, width), settings), settings.resampling)
     return Images.from_list([normalise(resized, settings, device)])
 
 
