@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from trackformer.data.formats.mot.mots import MotsResultsWriter, mots_frame_of
 from trackformer.data.formats.mot.published_results import written_as_published
@@ -17,11 +17,13 @@ from trackformer.data.formats.tracks import VIDEO, video_record
 from trackformer.data.masks import RunLengths, encode_mask
 from trackformer.data.results import result_of, result_of_detections
 from trackformer.errors import DataError
+from trackformer.folder_lock import only_writer
 from trackformer.objects import Detections, TrackedObjects
 from trackformer.tracking.videos.output_files import OutputFiles
 from trackformer.video.drawing import TrackDrawer
 from trackformer.video.frames import Frame, FrameSource
 from trackformer.video.writing import VideoWriter
+from trackformer.whole_lines import WholeLines
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class ResultsWriter:
     """Open files of one video; made by `open_outputs`."""
 
     _rows: MotResultsWriter
-    _lines: BinaryIO
+    _lines: WholeLines
     _masks: MotsResultsWriter | None
     _video: VideoWriter | None
     _drawer: TrackDrawer
@@ -81,13 +83,13 @@ def open_outputs(
     `as_published`: boxes in the MOTChallenge file are off by the pixel of the published code.
 
     Raises:
-        DataError: A file cannot be written.
+        DataError: A file cannot be written, or another run is writing into the folder.
     """
     with ExitStack() as stack:
+        stack.enter_context(only_writer(files.rows.parent))
         try:
             rows = stack.enter_context(MotResultsWriter(files.rows))
-            # Unbuffered: a frame is on disk as soon as it is known, and only whole lines are.
-            lines = stack.enter_context(files.lines.open("wb", buffering=0))
+            lines = stack.enter_context(WholeLines(files.lines))
             masks = None
             if files.masks is not None:
                 masks = stack.enter_context(MotsResultsWriter(files.masks))

@@ -30,6 +30,7 @@ from trackformer.data.formats.mot.mots_rows import (
 )
 from trackformer.data.masks import RunLengths, encode_mask
 from trackformer.errors import DataError
+from trackformer.whole_lines import WholeLines
 
 if TYPE_CHECKING:
     # Only for the signature: result files are read and scored without loading torch.
@@ -110,9 +111,7 @@ class MotsResultsWriter:
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Unbuffered: one system call a frame, so a killed process leaves whole frames only.
-        self._file = path.open("wb", buffering=0)
+        self._file = WholeLines(path)
 
     def append(self, frame: MotsFrame) -> None:
         """Write the lines of a frame; without objects, none."""

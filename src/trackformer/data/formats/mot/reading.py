@@ -49,6 +49,7 @@ from trackformer.data.formats.mot.rows import (
 )
 from trackformer.data.results import ResultFrame
 from trackformer.errors import DataError
+from trackformer.whole_lines import WholeLines
 
 
 def read_mot(path: Path, report: Report = refuse) -> AnnotatedData:
@@ -173,10 +174,8 @@ class MotResultsWriter:
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
-        # Unbuffered: one system call a frame, so a killed process leaves whole frames only.
-        self._file = path.open("wb", buffering=0)
+        self._file = WholeLines(path)
         self._last_frame_index = -1
 
     def append(self, frame: ResultFrame) -> None:
