@@ -87,7 +87,7 @@ def test_an_unknown_kind_lists_the_kinds():
 
 
 def test_settings_that_contradict_each_other_are_refused():
-    assert "exactly one of shorter_side and area" in problem_of({"input": {}})
+    assert "exactly one of shorter_side, area, max_height and height" in problem_of({"input": {}})
     assert "longest_side needs shorter_side" in problem_of(
         {"input": {"area": 9, "longest_side": 9}}
     )

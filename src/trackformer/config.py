@@ -168,7 +168,11 @@ def _expected(problem: Any) -> str:
     words = EXPECTED.get(problem["type"])
     if words is None:
         return str(problem["msg"]).removeprefix("Value error, ")
-    return "expected " + words.format(**problem.get("ctx", {}))
+    limits = {
+        name: int(limit) if isinstance(limit, float) and limit.is_integer() else limit
+        for name, limit in problem.get("ctx", {}).items()
+    }
+    return "expected " + words.format(**limits)
 
 
 def _descend(
