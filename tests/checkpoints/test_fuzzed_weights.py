@@ -35,7 +35,7 @@ def test_there_are_files_of_every_kind_and_those_of_models_load(files):
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(kind=st.integers(0, KINDS - 1), seed=st.integers(0, 2**32 - 1))
 def test_damaged_files_load_or_are_refused_in_one_line(kind, seed, honest, files, tmp_path):
