@@ -18,7 +18,11 @@ from trackformer.checkpoints.classes import with_classes
 from trackformer.checkpoints.load import load_weights
 from trackformer.data.annotations import AnnotatedData
 from trackformer.data.clips.draw import BatchShare, ClipDataset
-from trackformer.data.formats.class_lists import with_classes_of
+from trackformer.data.formats.class_lists import (
+    check_objects,
+    with_classes_of,
+    without_unused,
+)
 from trackformer.data.read import read_source
 from trackformer.errors import ConfigError
 from trackformer.evaluation.trials.validation import Validation, read_validation
@@ -237,11 +241,12 @@ def read_sources(settings: TrainingSettings) -> list[tuple[AnnotatedData, float]
 
     Raises:
         ConfigError: Data have a class that is not to be trained.
-        DataError: Data cannot be read.
+        DataError: Data cannot be read, or have no object.
     """
     sources = []
     for source in settings.sources:
-        data = read_source(source)
+        data = without_unused(read_source(source), settings.class_names)
+        check_objects(data, str(source.path or "synthetic scenes"))
         if not set(data.class_names) <= set(settings.class_names):
             raise ConfigError(
                 f"{source.path or 'synthetic scenes'}: has classes {', '.join(data.class_names)}; "

@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import Final
 
 from trackformer.data.annotations import AnnotatedData
-from trackformer.data.formats.class_lists import with_classes_of
-from trackformer.data.formats.coco.results import holds_still_images
+from trackformer.data.formats.class_lists import (
+    check_objects,
+    with_classes_of,
+    without_unused,
+)
+from trackformer.data.formats.coco.results import still_images_file
 from trackformer.data.formats.names import FormatName
 from trackformer.data.read import read_annotations
 from trackformer.errors import ConfigError
@@ -54,15 +58,16 @@ def read_validation(
         ConfigError: The data are partly videos and partly images, or have no such score.
         DataError: They cannot be read.
     """
-    data = with_classes_of(
-        read_annotations(path, format_name, image_folders=image_folders), class_names
-    )
+    data = read_annotations(path, format_name, image_folders=image_folders)
+    data = with_classes_of(without_unused(data, class_names), class_names)
+    check_objects(data, str(path))
     kinds = {sequence.is_video for sequence in data.sequences}
     if len(kinds) != 1:
         raise ConfigError(f"{path}: expected videos or still images to validate on, got both")
-    if False in kinds and not holds_still_images(path):
+    images_file = still_images_file(path)
+    if False in kinds and images_file is None:
         raise ConfigError(f"{path}: expected still images to validate on in a COCO json file")
     known = TRACKING_METRICS if kinds.pop() else DETECTION_METRICS
     if metric is not None and metric not in known:
         raise ConfigError(f"validation.metric: {path} has {', '.join(known)}, got {metric}")
-    return Validation(path, data, metric or known[0])
+    return Validation(images_file or path, data, metric or known[0])
