@@ -7,10 +7,12 @@ from pathlib import Path
 
 from trackformer.errors import DataError
 from trackformer.frame_files import IMAGE_SUFFIXES
+from trackformer.image_files import num_pictures
 from trackformer.video.cameras import open_camera
 from trackformer.video.decoding import is_url, open_stream, open_video
 from trackformer.video.frame_folders import open_folder, open_glob, open_images
 from trackformer.video.frames import Frame, FrameSource
+from trackformer.video.image_stacks import open_stack
 
 __all__ = ["Frame", "FrameSource", "open_source"]
 
@@ -36,9 +38,17 @@ def open_source(source: str | Path | int) -> FrameSource:
     if path.is_dir():
         return open_folder(path)
     if path.exists():
-        is_image = path.suffix.lower() in IMAGE_SUFFIXES
-        return open_images([path], text) if is_image else open_video(path)
+        return _open_image(path, text) if _is_image(path) else open_video(path)
     return _open_pattern_or_camera(text, path)
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES
+
+
+def _open_image(path: Path, name: str) -> FrameSource:
+    count = num_pictures(path)
+    return open_stack(path, count) if count > 1 else open_images([path], name)
 
 
 def _open_pattern_or_camera(text: str, path: Path) -> FrameSource:
