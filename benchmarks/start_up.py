@@ -1,4 +1,4 @@
-"""How long it takes to begin: help, imports, the bundled model.
+"""How long it takes to begin: help, imports, the bundled model, the first frame.
 
 Run: `python -m benchmarks.start_up`. Each in new processes: the least of several, by the processor
 and by the clock (which counts other work of the machine, too).
@@ -14,15 +14,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 REPETITIONS = 3
+TORCH = "import torch"
+"""What the others are compared with."""
+FIRST_FRAME = """
+from trackformer import Tracker, load_model, optimize_for_inference
+from trackformer.demo_clip import clip_file
+from trackformer.video.sources import open_source
+with clip_file() as path, open_source(path) as source:
+    Tracker(optimize_for_inference(load_model("nano"))).update(next(iter(source)).pixels)
+"""
+"""What `trackformer track` does until the first frame is tracked."""
 STARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("python alone", ("-c", "pass")),
     ("trackformer --help", ("-m", "trackformer", "--help")),
     ("trackformer track --help", ("-m", "trackformer", "track", "--help")),
     ("import trackformer", ("-c", "import trackformer")),
+    (TORCH, ("-c", "import torch")),
     (
         "load_model('nano')",
         ("-c", "from trackformer import load_model; load_model('nano')"),
     ),
+    ("first frame, nano", ("-c", FIRST_FRAME)),
 )
 
 
@@ -34,6 +46,8 @@ class Row:
     cpu_seconds: float
     seconds: float
     imports_torch: bool
+    times_torch: float
+    """Processor time by that of `import torch` alone."""
 
 
 def measure(starts: Sequence[tuple[str, tuple[str, ...]]] = STARTS) -> list[Row]:
@@ -45,7 +59,11 @@ def measure(starts: Sequence[tuple[str, tuple[str, ...]]] = STARTS) -> list[Row]
             if turn > 0:  # the first one fills the disk cache
                 before = best.get(what, (cpu, clock))
                 best[what] = (min(cpu, before[0]), min(clock, before[1]))
-    return [Row(what, *best[what], _imports_torch(arguments)) for what, arguments in starts]
+    torch_alone = best.get(TORCH, (float("nan"), 0.0))[0]
+    return [
+        Row(what, *best[what], _imports_torch(arguments), best[what][0] / torch_alone)
+        for what, arguments in starts
+    ]
 
 
 def _run(arguments: Sequence[str]) -> tuple[float, float]:
@@ -73,5 +91,5 @@ if __name__ == "__main__":
     for row in measure():
         print(
             f"{row.what:26} {row.cpu_seconds:6.3f} s of the processor {row.seconds:6.3f} s "
-            f"{'with torch' if row.imports_torch else ''}"
+            f"{row.times_torch:5.2f} times {TORCH}{', with torch' if row.imports_torch else ''}"
         )

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
 
 if TYPE_CHECKING:
+    # Only for the signatures: a tracker in one ONNX file answers with arrays of numpy's.
     import supervision
+    from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from trackformer.atomic_files import atomic_path
 from trackformer.config import settings_from
 from trackformer.errors import CheckpointError, ConfigError
-from trackformer.models.build import build_model
+from trackformer.models.build import build_for_weights
 from trackformer.models.frame_model import FrameModel
 from trackformer.models.settings import ModelSettings
 from trackformer.models.trackformer import TrackFormer
@@ -64,7 +64,8 @@ def load_file(path: Path) -> tuple[TrackFormer, dict[str, str]]:
         raise CheckpointError(f"{path}: no such file of weights") from error
     except (OSError, safetensors.SafetensorError) as error:
         raise CheckpointError(f"{path}: expected a safetensors file: {error}") from error
-    model = build_model(stored_settings(path, metadata, FORMAT, "weights saved by trackformer"))
+    settings = stored_settings(path, metadata, FORMAT, "weights saved by trackformer")
+    model = build_for_weights(settings)
     load_tensors(model, tensors, str(path))
     return model.eval(), metadata
 

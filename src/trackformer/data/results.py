@@ -31,10 +31,10 @@ def result_of(objects: trackformer.objects.TrackedObjects) -> ResultFrame:
     """A tracker's answer as numpy arrays on the CPU."""
     return ResultFrame(
         frame_index=objects.frame_index,
-        track_ids=objects.track_ids.cpu().numpy(),
-        boxes_xyxy=objects.boxes_xyxy.double().cpu().numpy(),
-        scores=objects.scores.double().cpu().numpy(),
-        labels=objects.labels.cpu().numpy() if len(objects.class_names) > 1 else None,
+        track_ids=np.asarray(objects.track_ids),
+        boxes_xyxy=np.asarray(objects.boxes_xyxy, np.float64),
+        scores=np.asarray(objects.scores, np.float64),
+        labels=np.asarray(objects.labels) if len(objects.class_names) > 1 else None,
     )
 
 
@@ -43,6 +43,6 @@ def result_of_detections(detections: trackformer.objects.Detections) -> ResultFr
     return ResultFrame(
         frame_index=detections.frame_index,
         track_ids=np.full(len(detections), -1),
-        boxes_xyxy=detections.boxes_xyxy.double().cpu().numpy(),
-        scores=detections.scores.double().cpu().numpy(),
+        boxes_xyxy=np.asarray(detections.boxes_xyxy, np.float64),
+        scores=np.asarray(detections.scores, np.float64),
     )

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from trackformer.boxes import exact, inverse_sigmoid
 from trackformer.devices import constant_beside, is_at_hand
+from trackformer.models.deimv2.network import deimv2_network
 from trackformer.models.hugging_face_sampling import use_fast_sampling
 from trackformer.models.parts.frozen_batch_norm import fold_batch_norms, freeze_batch_norms
 from trackformer.models.parts.proposed_queries import cells_under, most_overlapping, with_proposed
@@ -46,15 +47,20 @@ class HuggingFaceDetector(nn.Module):
     to the image, so both directions are converted, and no query is selected from the padding.
     While training, `decode` returns all decoder layers (D-FINE and DEIMv2 with one extra layer in
     front, their initial box head); otherwise D-FINE and DEIMv2 return the last layer only.
+
+    Args:
+        network: What `random_network` or `network_for_weights` built.
+        num_queries: N.
     """
 
     has_no_object_class = False
 
-    def __init__(self, settings: HuggingFaceSettings, num_classes: int) -> None:
+    # Any: transformers' networks, and ours in their place, are known by their attributes only.
+    def __init__(self, network: Any, num_queries: int) -> None:
         super().__init__()
         # channels_last: the convolutions are a fifth faster on CPU, and no slower on GPU.
-        self.network = _build_network(settings, num_classes).to(memory_format=torch.channels_last)
-        self.num_queries = settings.num_queries
+        self.network = network.to(memory_format=torch.channels_last)
+        self.num_queries = num_queries
         self.embedding_size: int = self.network.config.d_model
 
     def encode(self, images: Images, _previous: FrameFeatures | None = None, /) -> Memory:
@@ -173,7 +179,16 @@ class HuggingFaceDetector(nn.Module):
         return list(network.encoder(projected).last_hidden_state)
 
 
-def _build_network(settings: HuggingFaceSettings, num_classes: int) -> Any:
+def network_for_weights(settings: HuggingFaceSettings, num_classes: int) -> Any:
+    """The network where all weights are loaded afterwards: without transformers where we can."""
+    network = deimv2_network(settings, num_classes)
+    if network is None:
+        return random_network(settings, num_classes)
+    _settle_batch_norms(network, settings)
+    return network
+
+
+def random_network(settings: HuggingFaceSettings, num_classes: int) -> Any:
     """The `...Model` of transformers with its prediction heads, randomly initialised."""
     ensure_torchvision()  # before transformers' modelling code, which imports torchvision
     from transformers import AutoConfig, AutoModelForObjectDetection
@@ -193,12 +208,16 @@ def _build_network(settings: HuggingFaceSettings, num_classes: int) -> Any:
         for module in network.modules():
             if type(module).__name__ == "Deimv2MLP":
                 module.act = activation()
+    _settle_batch_norms(network, settings)
+    use_fast_sampling(network)
+    return network
+
+
+def _settle_batch_norms(network: nn.Module, settings: HuggingFaceSettings) -> None:
     if settings.batch_norm != "trainable":
         freeze_batch_norms(network)
     if settings.batch_norm == "folded":
         fold_batch_norms(network)
-    use_fast_sampling(network)
-    return network
 
 
 def _padded_to_stride(pixels: Float[Tensor, "B 3 _ _"]) -> Float[Tensor, "B 3 H W"]:

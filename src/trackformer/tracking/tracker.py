@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import supervision
 import torch
 from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor
@@ -37,6 +37,9 @@ from trackformer.types import (
     ProposalBoxes,
     predictions_of,
 )
+
+if TYPE_CHECKING:
+    import supervision
 
 FrameLike = Shaped[np.ndarray, "..."] | Shaped[Tensor, "..."]
 """Height x width x 3, uint8, RGB; `as_pixels` says so to whoever passes something else."""

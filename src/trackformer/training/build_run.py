@@ -31,6 +31,7 @@ from trackformer.models.build import build_model
 from trackformer.models.trackformer import TrackFormer
 from trackformer.training.clip_loss import ClipLoss, clip_loss
 from trackformer.training.losses.frame import ClipLossSettings
+from trackformer.training.losses.identities import IdentityLoss
 from trackformer.training.optimizer import build_optimizer, build_schedule
 from trackformer.training.queries.denoising import Denoiser
 from trackformer.training.settings import TrainingSettings
@@ -42,11 +43,16 @@ class ClipTrainer(nn.Module):
     """A model and its loss as one module, so that one forward pass is one step in any wrapper."""
 
     def __init__(
-        self, model: TrackFormer, settings: ClipLossSettings, denoiser: Denoiser | None
+        self,
+        model: TrackFormer,
+        settings: ClipLossSettings,
+        denoiser: Denoiser | None,
+        identities: IdentityLoss | None,
     ) -> None:
         super().__init__()
         self.model = model
         self.denoiser = denoiser
+        self.identities = identities
         self.settings = settings
         self.mean_over_processes = _identity
 
@@ -62,6 +68,7 @@ class ClipTrainer(nn.Module):
             self.mean_over_processes,
             observe,
             self.denoiser,
+            self.identities,
         )
         return loss.total, loss.terms
 
@@ -75,6 +82,7 @@ class Run:
     model: TrackFormer
     averaged: AveragedModel | None
     denoiser: Denoiser | None
+    identities: IdentityLoss | None
     trainer: nn.Module
     optimizer: Any
     schedule: Any
@@ -108,6 +116,9 @@ def build_run(settings: TrainingSettings) -> Run:
     model = _initial_model(settings).train().to(accelerator.device)
     _check_loss(model, settings)
     denoiser = _build_denoiser(model, settings)
+    identities = None
+    if settings.identities.weight > 0:
+        identities = IdentityLoss(settings.identities, model.embedding_size).to(model.device)
     if settings.proposals.rate > 0:
         _check_places(model, "proposals")
     decay = settings.optimizer.ema_decay
@@ -125,6 +136,7 @@ def build_run(settings: TrainingSettings) -> Run:
             settings.proposals,
         ),
         denoiser,
+        identities,
     )
     if accelerator.num_processes > 1:
         trainer.mean_over_processes = lambda count: accelerator.reduce(count, reduction="mean")
@@ -142,7 +154,16 @@ def build_run(settings: TrainingSettings) -> Run:
             wanted.image_folders,
         )
     return Run(
-        settings, accelerator, model, averaged, denoiser, prepared, optimizer, schedule, validation
+        settings=settings,
+        accelerator=accelerator,
+        model=model,
+        averaged=averaged,
+        denoiser=denoiser,
+        identities=identities,
+        trainer=prepared,
+        optimizer=optimizer,
+        schedule=schedule,
+        validation=validation,
     )
 
 

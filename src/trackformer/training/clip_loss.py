@@ -13,10 +13,12 @@ from torch.utils.checkpoint import checkpoint
 from trackformer.devices import sent
 from trackformer.models.trackformer import TrackFormer
 from trackformer.training.losses.frame import ClipLossSettings, frame_loss, weighted
+from trackformer.training.losses.identities import IdentityLoss
 from trackformer.training.matching import match
 from trackformer.training.queries.denoising import Denoiser, NoisyCopies, denoising_losses
 from trackformer.training.queries.published_augmentation import GeneratorDraws, augment_as_published
 from trackformer.training.queries.sampled_proposals import sample_proposals, sample_shown
+from trackformer.training.queries.swapped_places import with_swapped_places
 from trackformer.training.queries.track_queries import (
     CarriedObjects,
     as_batch,
@@ -61,6 +63,7 @@ def clip_loss(  # noqa: PLR0913 - what is trained, on what, beside whom, and who
     mean_over_processes: Callable[[Tensor], Tensor],
     observe: Observer = _nobody_looks,
     denoiser: Denoiser | None = None,
+    identities: IdentityLoss | None = None,
 ) -> ClipLoss:
     """Run the frames in order, each asked for the objects found in the one before.
 
@@ -72,6 +75,7 @@ def clip_loss(  # noqa: PLR0913 - what is trained, on what, beside whom, and who
         mean_over_processes: Averages a count over all processes (the identity for one).
         observe: Called with every frame.
         denoiser: Adds noisy copies of objects and tracks.
+        identities: Adds a loss that parts the embeddings of different people.
     """
     batch_size = len(clip.targets[0])
     motions = _draw_motions(batch_size, settings.track_queries, generator)
@@ -79,12 +83,13 @@ def clip_loss(  # noqa: PLR0913 - what is trained, on what, beside whom, and who
     carried: list[CarriedObjects] | None = None
     previous: FrameFeatures | None = None
     losses: list[Tensor] = []
+    trained: list[ObservedFrame] = []
     terms: dict[str, Tensor] = {}
     last = len(clip.images) - 1
     first_trained = 0 if settings.track_queries.loss_frames == "all" else last
     for frame, (images, targets) in enumerate(zip(clip.images, clip.targets, strict=True)):
         is_trained = frame >= first_trained
-        queries, index = _asked(carried, targets, motions, settings.track_queries)
+        queries, index = _asked(carried, targets, motions, settings.track_queries, generator)
         proposed = sample_proposals(targets, is_shown, settings.proposals, generator)
         # Without gradient, earlier frames are a given for this step (the paper's two frames).
         with torch.set_grad_enabled(is_trained or settings.track_queries.carry_gradient):
@@ -95,8 +100,10 @@ def clip_loss(  # noqa: PLR0913 - what is trained, on what, beside whom, and who
             output, beside = answer(model, images, queries, previous, copies, proposed)
         previous = _left_for_the_next(output, settings.track_queries)
         target_index = match(output, targets, index, settings.matching)
-        observe(ObservedFrame(images, targets, queries, output, target_index))
+        observed = ObservedFrame(images, targets, queries, output, target_index)
+        observe(observed)
         if is_trained:
+            trained.append(observed)
             num_objects = _num_objects(targets, output, mean_over_processes)
             loss, parts = frame_loss(model, output, target_index, targets, num_objects, settings)
             if denoiser is not None:
@@ -110,11 +117,19 @@ def clip_loss(  # noqa: PLR0913 - what is trained, on what, beside whom, and who
             carried = _hand_over(
                 carried, output, target_index[-1], clip.targets[frame:], settings, generator
             )
-    count = len(losses)
-    return ClipLoss(
-        total=torch.stack(losses).sum() / count,
-        terms={name: value / count for name, value in terms.items()},
+    mean = ClipLoss(
+        total=torch.stack(losses).sum() / len(losses),
+        terms={name: value / len(losses) for name, value in terms.items()},
     )
+    return mean if identities is None else _with_identities(mean, identities, trained)
+
+
+def _with_identities(
+    loss: ClipLoss, identities: IdentityLoss, trained: Sequence[ObservedFrame]
+) -> ClipLoss:
+    """The loss with one more term, which is of whole clips and not of frames."""
+    parting = identities.settings.weight * identities(trained)
+    return ClipLoss(loss.total + parting, loss.terms | {"identities": parting.detach()})
 
 
 def _asked(
@@ -122,12 +137,15 @@ def _asked(
     targets: Sequence[Target],
     motions: Float[Tensor, " B"],
     settings: TrackQuerySettings,
+    generator: torch.Generator,
 ) -> tuple[TrackQueries | None, Int[Tensor, "B T"]]:
     """The track queries of a frame and the target each must predict."""
     if carried is None or all(len(rows.track_ids) == 0 for rows in carried):
         device = targets[0].boxes.device
         return None, torch.zeros((len(targets), 0), dtype=torch.long, device=device)
     asked = as_batch(carried, motions, settings.lost_motion)
+    if settings.swap_rate > 0:
+        asked = with_swapped_places(asked, settings.swap_rate, generator)
     return asked, carried_targets(carried, targets)
 
 

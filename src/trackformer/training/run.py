@@ -157,6 +157,7 @@ def _save(run: Run) -> None:
         schedule=run.schedule.state_dict(),
         best_score=run.best_score,
         denoiser=None if run.denoiser is None else run.denoiser.state_dict(),
+        identities=None if run.identities is None else run.identities.state_dict(),
     )
     save_state(state, run.settings.output / "last.pt")
     save_model(_weights_to_keep(run), run.settings.output / "last.safetensors", _notes(run, {}))
@@ -169,6 +170,8 @@ def _restore(run: Run, state: RunState) -> None:
             run.averaged.load_state_dict(state.averaged)
         if run.denoiser is not None and state.denoiser is not None:
             run.denoiser.load_state_dict(state.denoiser)
+        if run.identities is not None and state.identities is not None:
+            run.identities.load_state_dict(state.identities)
         run.optimizer.load_state_dict(state.optimizer)
         run.schedule.load_state_dict(state.schedule)
     except (KeyError, RuntimeError, ValueError) as error:

@@ -27,6 +27,8 @@ class RunState:
     """Best validation score so far."""
     denoiser: dict[str, Any] | None = None
     """Weights that exist in training only."""
+    identities: dict[str, Any] | None = None
+    """Likewise."""
 
 
 def save_state(state: RunState, path: Path) -> None:

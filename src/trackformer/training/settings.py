@@ -79,6 +79,9 @@ class TrackQuerySettings(Settings):
     lost_score: Rate = 0.0
     """A track query that answers with this score or less keeps the box and embedding it had, as in
     the tracker; 0: as in the paper, whatever it answers is carried on."""
+    swap_rate: Rate = 0.0
+    """Of the track queries whose reference box overlaps another one's, the share that get the box
+    of that neighbour, and must find their own object all the same."""
     carry_gradient: bool = False
     """Let the loss of a frame train the embeddings carried from the frames before."""
     loss_frames: Literal["last", "all"] = "last"
@@ -110,6 +113,17 @@ class DenoisingSettings(Settings):
     """Noise on the embeddings of tracks' copies, relative to their root mean square."""
     weight: NonNegativeFloat = 1.0
     """Of their loss, which is per object and group."""
+
+
+class IdentitySettings(Settings):
+    """A contrastive loss between the embeddings of people, in training only; off: the paper."""
+
+    weight: NonNegativeFloat = 0.0
+    """Of the loss. 0: off."""
+    projection_size: PositiveInt = 64
+    """Numbers by which embeddings are compared, behind a projection of two layers."""
+    temperature: PositiveFloat = 0.1
+    """Smaller: only the most similar others count."""
 
 
 class ProposalSettings(Settings):
@@ -204,6 +218,7 @@ class TrainingSettings(Settings):
     matching: MatchingSettings = MatchingSettings()
     loss: LossSettings = LossSettings()
     denoising: DenoisingSettings = DenoisingSettings()
+    identities: IdentitySettings = IdentitySettings()
     proposals: ProposalSettings = ProposalSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
     validation: ValidationSettings | None = None

@@ -140,7 +140,7 @@ def _corners(
     """Whole-pixel (left, top, right, bottom), at most an image size outside of the image."""
     height, width = image_size
     # OpenCV draws nonsense for coordinates beyond 16 bits, and NaN has no integer.
-    boxes = np.nan_to_num(objects.boxes_xyxy.detach().float().cpu().numpy())
+    boxes = np.nan_to_num(np.asarray(objects.boxes_xyxy, np.float32))
     reach = np.array([width, height, width, height])
     clipped = np.clip(np.rint(boxes), -reach, 2 * reach).astype(int)
     return [tuple(box) for box in clipped.tolist()]

@@ -19,6 +19,7 @@ from trackformer.training.watching.diagnostics import (
     answers_of,
     average_precision,
     diagnose,
+    embedding_auc,
     share_by_track_queries,
 )
 from trackformer.training.watching.metrics_file import MetricsFile, read_metrics
@@ -71,7 +72,30 @@ def test_survival_and_ghosts_are_those_of_track_queries():
     logits = [SURE, SURELY_NOT, SURE, SURELY_NOT, SURE, SURE]
     boxes = [HERE, THERE, FAR, FAR, FAR, ELSEWHERE]
     shares = answers_of([frame(boxes, logits, world, index, tracks=5)], THRESHOLDS).shares()
-    assert shares == {"track_survival": 0.5, "ghost_tracks": 0.5, "duplicates": 0.0}
+    assert shares == {
+        "track_survival": 0.5,
+        "takeovers": 0.0,
+        "ghost_tracks": 0.5,
+        "duplicates": 0.0,
+    }
+
+
+def test_a_takeover_is_a_sure_track_query_on_somebody_else():
+    world = target([HERE, THERE, ELSEWHERE])
+    boxes, logits = [THERE, HERE, FAR], [SURE, SURELY_NOT, SURE]
+    shares = answers_of([frame(boxes, logits, world, [0, 1, 2], tracks=3)], THRESHOLDS).shares()
+    assert (shares["track_survival"], shares["takeovers"]) == (0.0, 1 / 3)
+
+
+def test_embeddings_are_compared_with_those_of_the_frame_before():
+    # Embeddings of the worlds' outputs are the number of the query: 0, 1, 2.
+    world = target([HERE, THERE, ELSEWHERE])
+    before = frame([HERE, THERE, ELSEWHERE], [SURE] * 3, world, [0, 1, 2])
+    after = frame([THERE, HERE, ELSEWHERE], [SURE] * 3, world, [1, 0, 2])
+    # The third one is itself again; the first two changed places.
+    assert embedding_auc([before, before]) == {"embedding_auc": 1.0}
+    assert embedding_auc([before, after]) == {"embedding_auc": pytest.approx((0.5 + 0.25 + 1) / 3)}
+    assert embedding_auc([before]) == {}
 
 
 def test_duplicates_are_good_answers_beyond_the_first():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -10,15 +9,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from trackformer.boxes import inverse_sigmoid
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class DecoderAnswer:
-    """The part of transformers' decoder output that the adapter reads."""
-
-    last_hidden_state: Float[Tensor, "B Q C"]
-    intermediate_logits: Float[Tensor, "B D Q K"]
-    intermediate_reference_points: Float[Tensor, "B D Q 4"]
+from trackformer.models.deimv2.decoder import DecoderAnswer
+from trackformer.models.deimv2.edges import edge_support, moved_boxes
 
 
 class DistributionDecoder(nn.Module):
@@ -46,7 +38,7 @@ class DistributionDecoder(nn.Module):
         self.quality_heads = nn.ModuleList(decoder.lqe_layers[layer] for layer in self.answering)
         self.num_bins: int = decoder.max_num_bins + 1
         self.reach = float(decoder.reg_scale.detach().abs())
-        support = _support(decoder.max_num_bins, decoder.up.detach().abs(), self.reach)
+        support = edge_support(decoder.max_num_bins, decoder.up.detach().abs(), self.reach)
         self.register_buffer("support", support, persistent=False)
 
     def forward(
@@ -91,19 +83,7 @@ class DistributionDecoder(nn.Module):
     def _boxes(self, initial: Float[Tensor, "B Q 4"], edges: Tensor) -> Float[Tensor, "B Q 4"]:
         """Each side of the initial box moved by the mean of its distribution, in box sizes."""
         shares = edges.reshape(*edges.shape[:-1], 4, self.num_bins).softmax(-1)
-        distance = shares @ self.support.to(shares.dtype) + 0.5 * self.reach
-        centre, size = initial[..., :2], initial[..., 2:] / self.reach
-        low, high = centre - distance[..., :2] * size, centre + distance[..., 2:] * size
-        return torch.cat([(low + high) / 2, high - low], dim=-1)
-
-
-def _support(max_num_bins: int, up: Tensor, reach: float) -> Float[Tensor, " bins"]:
-    """W(n) of D-FINE, equation 4: fine near zero, coarse far away."""
-    bound = up * reach
-    step = (bound + 1) ** (2 / (max_num_bins - 2))
-    above = [step**power - 1 for power in range(1, max_num_bins // 2)]
-    below = [-value for value in reversed(above)]
-    return torch.cat([-2 * bound, *below, torch.zeros_like(bound), *above, 2 * bound])
+        return moved_boxes(initial, shares @ self.support.to(shares.dtype), self.reach)
 
 
 def distribution_decoder(module: nn.Module, *, every_layer: bool = False) -> nn.Module | None:

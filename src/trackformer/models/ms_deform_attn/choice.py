@@ -51,8 +51,6 @@ def choose_implementation(
     return choice
 
 
-# The compiler need not look inside: it guards the arguments.
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _choose(
     forced: str | None,
     device_type: str,
@@ -75,6 +73,11 @@ def _choose(
         # Only late versions of torch have bags of embeddings for Apple's GPUs.
         return Choice(REFERENCE, f"no Triton kernel: {problem}")
     return Choice(PORTABLE, f"no Triton kernel ({problem}); without gradient")
+
+
+# The compiler need not look inside: it guards the arguments. `assume_constant_result` of
+# torch.compiler sets this mark, too, but imports the whole compiler, which takes longer than torch.
+_choose._dynamo_marked_constant = True  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _choose_for_processor(dtype: torch.dtype) -> Choice:

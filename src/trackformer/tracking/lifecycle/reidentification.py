@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from trackformer.boxes import area, to_pixels_xyxy
@@ -91,6 +90,8 @@ def _by_embedding(
     Returns:
         Column of every track, or `UNANSWERED`; and the distances.
     """
+    from scipy.optimize import linear_sum_assignment  # where it is wanted: it takes long to import
+
     distance = (lost[:, None] - found[None]).norm(dim=-1).nan_to_num(nan=torch.inf).double()
     is_near = distance <= largest
     is_possible = is_possible & distance.isfinite() & (is_near if is_gated else True)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 import cv2
 import numpy as np
-import supervision
 from jaxtyping import Float, UInt8
 
 from trackformer.checkpoints.onnx_session import OnnxSession
@@ -16,6 +15,8 @@ from trackformer.input_settings import InputSettings
 from trackformer.preprocessing import input_size, normalise
 
 if TYPE_CHECKING:
+    import supervision
+
     from trackformer.video.frames import Frame
 
 AREA: Final = 384 * 640
@@ -45,14 +46,16 @@ class OnnxProposals:
     Args:
         path: The ONNX file.
         min_score: Lowest score of a proposal.
+        area: Pixels of the input, where the file leaves its size open.
 
     Raises:
         ConfigError: onnxruntime, the extra `onnx`, is not installed.
         CheckpointError: The file cannot be read, or has other inputs or outputs.
     """
 
-    def __init__(self, path: Path, min_score: float) -> None:
+    def __init__(self, path: Path, min_score: float, area: int = AREA) -> None:
         self._path = path
+        self._input = INPUT.model_copy(update={"area": area})
         self._min_score = min_score
         self._session = OnnxSession(path)
         shapes = list(self._session.inputs.values())
@@ -73,6 +76,8 @@ class OnnxProposals:
             CheckpointError: The answer has another shape.
             DataError: It is not finite.
         """
+        import supervision
+
         picture, scale = self._picture(frame.pixels)
         pixels = normalise(picture[..., ::-1], INPUT)[None].numpy()
         found, labels = self._session.run(
@@ -97,7 +102,7 @@ class OnnxProposals:
     ) -> tuple[UInt8[np.ndarray, "_ _ 3"], Float[np.ndarray, " 4"]]:
         """The frame at the input's size, and how much larger (x, y, x, y) it is there."""
         size = (pixels.shape[0], pixels.shape[1])
-        height, width = input_size(size, INPUT) if self._fixed_size is None else self._fixed_size
+        height, width = self._fixed_size or input_size(size, self._input)
         # The proportions stay; the rest of the input, at the right and bottom, is grey.
         scale = min(height / size[0], width / size[1])
         shown = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
-import supervision
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -27,6 +26,8 @@ from trackformer.tracking.settings import TrackerSettings
 from trackformer.types import ProposalBoxes
 
 if TYPE_CHECKING:
+    import supervision
+
     from trackformer.video.frames import Frame
 
 
@@ -48,6 +49,8 @@ class FileProposals:
 
     def in_frame(self, frame: Frame) -> supervision.Detections:
         """Those of one frame."""
+        import supervision  # at its first use: it takes as long to import as torch
+
         boxes = self.boxes_xyxy.get(frame.frame_index)
         if boxes is None:
             return supervision.Detections.empty()

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from trackformer.boxes import cxcywh_to_xyxy, pairwise_iou, sanitise, share_inside
+from trackformer.evaluation.metrics.told_apart import ToldApart, told_apart
 from trackformer.models.trackformer import TrackFormer
 from trackformer.tracking.settings import TrackerSettings
+from trackformer.training.losses.identities import sightings
 from trackformer.training.watching.observation import ObservedFrame
 from trackformer.training.watching.published_errors import published_errors_of
 from trackformer.types import NO_OBJECT, ModelOutput, Predictions, Target, predictions_of
@@ -29,7 +32,7 @@ def diagnose(
     To be called after the step: the model is left in evaluation mode.
     """
     numbers = share_by_track_queries(frames) | answers_of(frames, thresholds).shares()
-    numbers |= published_errors_of(frames)
+    numbers |= published_errors_of(frames) | embedding_auc(frames)
     model.eval()
     with_tracks = [model.decode(frame.output.memory, frame.queries) for frame in frames]
     without = [model.decode(frame.output.memory) for frame in frames]
@@ -63,6 +66,21 @@ def share_by_track_queries(frames: Sequence[ObservedFrame]) -> dict[str, float]:
     }
 
 
+def embedding_auc(frames: Sequence[ObservedFrame]) -> dict[str, float]:
+    """How often an object's embedding is nearer to its own of the frame before than to another's.
+
+    [0, 1], 0.5 is luck, over all images; of those objects that were found in both frames.
+    """
+    total = ToldApart()
+    for before, after in pairwise(frames):
+        for image in range(len(after.targets)):
+            first, then = sightings([before], image), sightings([after], image)
+            distances = torch.cdist(then.embeddings.float(), first.embeddings.float())
+            is_own = then.track_ids[:, None] == first.track_ids
+            total += told_apart(distances.cpu().numpy(), is_own.cpu().numpy())
+    return {"embedding_auc": total.auc} if total.sightings else {}
+
+
 @dataclass(frozen=True, slots=True)
 class Answers:
     """Counts of what was asked, and of what was answered well enough for the tracker.
@@ -77,6 +95,8 @@ class Answers:
     present: int = 0
     """Track queries whose object is in the frame."""
     present_kept: int = 0
+    present_taken_over: int = 0
+    """Those whose good answer lies on somebody else instead."""
     absent: int = 0
     """Track queries whose object is gone, or never was one."""
     absent_kept: int = 0
@@ -94,6 +114,7 @@ class Answers:
         shares = {
             "newborn_recall": (self.newborn_found, self.newborn),
             "track_survival": (self.present_kept, self.present),
+            "takeovers": (self.present_taken_over, self.present),
             "ghost_tracks": (self.absent_kept, self.absent),
             "duplicates": (self.repeated, self.objects),
         }
@@ -134,6 +155,7 @@ def _answers_of_image(
         newborn_found=int((is_right & ~is_track).sum()),
         present=int((is_matched & is_track).sum()),
         present_kept=int((is_right & is_track).sum()),
+        present_taken_over=int((is_good.any(1) & ~is_right & is_matched & is_track).sum()),
         absent=int(is_absent.sum()),
         absent_kept=int((is_absent & is_believed).sum()),
         objects=len(target.labels),
@@ -157,7 +179,7 @@ def average_precision(
     inside ignore regions do not count.
     """
     rows = [
-        _hits_by_score(output, image, target)
+        hits_by_score(output, image, target)
         for output, of_frame in zip(outputs, targets, strict=True)
         for image, target in enumerate(of_frame)
     ]
@@ -165,6 +187,13 @@ def average_precision(
     if num_objects == 0:
         return None
     scores, is_hit = (torch.cat(column) for column in zip(*rows, strict=True))
+    return average_precision_of(scores, is_hit, num_objects)
+
+
+def average_precision_of(
+    scores: Float[Tensor, " A"], is_hit: Bool[Tensor, " A"], num_objects: int
+) -> float:
+    """Area under precision over recall, [0, 1], of predictions of which it is known who hit."""
     hits = is_hit[scores.argsort(descending=True, stable=True)].double()
     precision = hits.cumsum(0) / torch.arange(1, len(hits) + 1, device=hits.device)
     # The best precision at this recall or a higher one, as usual.
@@ -172,7 +201,7 @@ def average_precision(
     return float((envelope * hits).sum() / num_objects)
 
 
-def _hits_by_score(
+def hits_by_score(
     output: ModelOutput, image: int, target: Target
 ) -> tuple[Float[Tensor, " A"], Bool[Tensor, " A"]]:
     """Scores of an image's predictions, and which are the first on their object, best first."""

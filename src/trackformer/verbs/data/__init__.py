@@ -6,10 +6,10 @@ import argparse
 from types import ModuleType
 from typing import Final
 
-from trackformer.verbs.data import check, convert, synth
+from trackformer.verbs.data import check, convert, label, synth
 
 SUMMARY: Final = "Convert, check and make annotated data."
-SUB_VERBS: Final[tuple[ModuleType, ...]] = (convert, check, synth)
+SUB_VERBS: Final[tuple[ModuleType, ...]] = (convert, check, synth, label)
 """One file each, with the same three parts as a verb's."""
 
 

@@ -1,0 +1,64 @@
+"""Which scenes are held out together, and the run that has not seen them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from trackformer.data.annotations import AnnotatedSequence
+from trackformer.training.run import train
+from trackformer.training.run_state import load_state
+from trackformer.training.settings import TrainingSettings
+
+LEAST_FRAMES: Final = 50
+"""Shorter sequences are always trained on, and never scored."""
+
+
+def scored_scenes(sequences: Sequence[AnnotatedSequence]) -> tuple[AnnotatedSequence, ...]:
+    """Those long enough to score."""
+    return tuple(each for each in sequences if len(each.frames) >= LEAST_FRAMES)
+
+
+def dealt(names: Sequence[str], folds: int) -> list[tuple[str, ...]]:
+    """Names dealt out like cards, in alphabetical order.
+
+    >>> dealt(["b", "a", "c", "d"], 3)
+    [('a', 'd'), ('b',), ('c',)]
+    """
+    ordered = sorted(names)
+    return [tuple(ordered[first::folds]) for first in range(min(folds, len(ordered)))]
+
+
+def train_without(
+    scenes: Sequence[str], recipe: TrainingSettings, data: Path, folder: Path
+) -> Path:
+    """Weights trained on all scenes but some; a run that is done already is not done again.
+
+    Args:
+        scenes: Held out.
+        recipe: Its first source is replaced by the other scenes.
+        data: The folder of all scenes.
+        folder: Of the run.
+
+    Raises:
+        SystemExit: The run was asked to stop; it goes on with the next call.
+    """
+    output = folder / "run"
+    weights, state = output / "last.safetensors", output / "last.pt"
+    if state.exists() and load_state(state).step == recipe.optimizer.steps:
+        return weights
+    others = folder / "others"
+    others.mkdir(parents=True, exist_ok=True)
+    for other in sorted(data.iterdir()):
+        link = others / other.name
+        if other.is_dir() and other.name not in scenes and not link.exists():
+            link.symlink_to(other.resolve())
+    first = recipe.sources[0].model_copy(
+        update={"path": others, "image_folders": (data.resolve(),)}
+    )
+    changes: dict[str, Any] = {"sources": (first, *recipe.sources[1:]), "output": output}
+    train(recipe.model_copy(update=changes), resume=state.exists())
+    if load_state(state).step < recipe.optimizer.steps:
+        raise SystemExit(f"{output}: stopped; the same command goes on")
+    return weights
