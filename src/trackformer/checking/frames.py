@@ -77,13 +77,11 @@ def check_forgotten_frames(inspected: Inspected) -> Iterator[Finding]:
 
 def check_images(inspected: Inspected) -> Iterator[Finding]:
     """Image files that cannot be read, or have another size than declared."""
-    damaged, resized, absent, stacked = [], [], [], []
+    damaged, resized, absent = [], [], []
     for sequence, frame in _frames(inspected):
         facts = inspected.images.get(frame.image_path) if frame.image_path else None
         if facts is None:
             absent += [] if any(other.image_path for other in sequence.frames) else [sequence]
-        elif facts.num_pictures > 1:
-            stacked.append(frame_place(sequence, frame))
         elif facts.size is None:
             damaged.append(frame_place(sequence, frame))
         elif sequence.image_size is not None and facts.size != sequence.image_size:
@@ -98,14 +96,24 @@ def check_images(inspected: Inspected) -> Iterator[Finding]:
     if damaged:
         what = f"{len(damaged)} image files are damaged or cut off"
         yield Finding("unreadable-image", "error", what, "replace them", tuple(damaged))
-    if stacked:
-        what = f"{len(stacked)} image files hold several pictures"
-        remedy = "save each picture in a file of its own"
-        yield Finding("several-pictures", "error", what, remedy, tuple(stacked))
     if resized:
         what = f"{len(resized)} images have another size than declared"
         remedy = "correct the declared size, or scale boxes and images together"
         yield Finding("image-size", "error", what, remedy, tuple(resized))
+
+
+def check_stacks(inspected: Inspected) -> Iterator[Finding]:
+    """Files of several pictures, of which only one could be a frame."""
+    stacked = [
+        frame_place(sequence, frame)
+        for sequence, frame in _frames(inspected)
+        if frame.image_path in inspected.images
+        and inspected.images[frame.image_path].num_pictures > 1
+    ]
+    if stacked:
+        what = f"{len(stacked)} image files hold several pictures"
+        remedy = "save each picture in a file of its own"
+        yield Finding("several-pictures", "error", what, remedy, tuple(stacked))
 
 
 def check_frozen(inspected: Inspected) -> Iterator[Finding]:

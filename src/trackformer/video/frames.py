@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from types import TracebackType
 from typing import Final
 
@@ -12,6 +13,8 @@ from jaxtyping import UInt8
 
 ASSUMED_FRAME_RATE: Final = 25.0
 """Frames per second where a source does not say: a folder of images, some cameras."""
+
+SQUARE: Final = Fraction(1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +36,7 @@ class FrameSource:
     yielded by then and stay valid.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what there is to know of a source
         self,
         name: str,
         frame_rate: float,
@@ -41,6 +44,7 @@ class FrameSource:
         frames: Generator[Frame, None, None],
         release: Callable[[], object],
         remarks: tuple[str, ...] = (),
+        pixel_aspect: Fraction = SQUARE,
     ) -> None:
         self.name = name
         """File, folder or address without credentials, for messages and file names."""
@@ -50,6 +54,8 @@ class FrameSource:
         """As declared, or estimated from the duration: good for a progress bar; None if endless."""
         self.remarks = remarks
         """What people should know of it before they rely on frame numbers or times."""
+        self.pixel_aspect = pixel_aspect
+        """Width of a pixel in heights, as it is to be shown: television's are not square."""
         self._frames = frames
         self._release = release
 

@@ -95,7 +95,9 @@ def open_outputs(
             raise DataError(f"{error.filename}: cannot be written: {error.strerror}") from error
         video = None
         if files.video is not None:
-            video = stack.enter_context(VideoWriter(files.video, source.frame_rate))
+            video = stack.enter_context(
+                VideoWriter(files.video, source.frame_rate, pixel_aspect=source.pixel_aspect)
+            )
         yield ResultsWriter(
             rows, lines, masks, video, TrackDrawer(class_names), as_published, source, class_names
         )
