@@ -248,8 +248,9 @@ def test_exactly_one_of_model_and_initial_is_needed(recipe, initial, got):
         run(recipe, model=model, initial=initial)
 
 
-def test_unknown_classes_are_refused(recipe):
-    with pytest.raises(ConfigError, match="has classes person; class_names are car, dog"):
+def test_a_source_with_none_of_the_classes_is_refused(recipe):
+    message = "crossing: expected one of the classes car, dog, got person"
+    with pytest.raises(ConfigError, match=message):
         run(recipe, class_names=["car", "dog"])
 
 

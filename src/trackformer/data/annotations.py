@@ -8,7 +8,7 @@ S scores, F flags.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, SupportsIndex, overload, runtime_checkable
 
@@ -59,6 +59,21 @@ class AnnotatedFrame:
     pixels: UInt8[np.ndarray, "H W 3"] | None = None
     """The image itself, RGB, where it is in no file."""
 
+    def only(self, chosen: Bool[np.ndarray, " G"]) -> AnnotatedFrame:
+        """The same frame with some of its objects."""
+        rows = np.flatnonzero(chosen)
+        return replace(
+            self,
+            boxes_xyxy=self.boxes_xyxy[rows],
+            labels=self.labels[rows],
+            track_ids=self.track_ids[rows],
+            visibility=self.visibility[rows],
+            segmentations=tuple(self.segmentations[row] for row in rows if self.segmentations),
+            visible_boxes_xyxy=_chosen(self.visible_boxes_xyxy, rows),
+            scores=_chosen(self.scores, rows),
+            is_filled=_chosen(self.is_filled, rows),
+        )
+
     def read_pixels(self) -> UInt8[np.ndarray, "H W 3"]:
         """The RGB pixels of the image.
 
@@ -70,6 +85,11 @@ class AnnotatedFrame:
         if self.image_path is None:
             raise DataError(f"frame {self.frame_index + 1}: expected images, got annotations only")
         return read_image(self.image_path)
+
+
+def _chosen(values: np.ndarray, rows: Int[np.ndarray, " _"]) -> np.ndarray:
+    """Rows of what may be empty, because the data do not say it."""
+    return values[rows] if len(values) else values
 
 
 @runtime_checkable

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs
@@ -18,13 +19,9 @@ from trackformer.checkpoints.classes import with_classes
 from trackformer.checkpoints.load import load_weights
 from trackformer.data.annotations import AnnotatedData
 from trackformer.data.clips.draw import BatchShare, ClipDataset
-from trackformer.data.formats.class_lists import (
-    check_objects,
-    with_classes_of,
-    without_unused,
-)
+from trackformer.data.formats.class_lists import check_objects, with_only_classes
 from trackformer.data.read import read_source
-from trackformer.errors import ConfigError
+from trackformer.errors import ConfigError, DataError
 from trackformer.evaluation.trials.validation import Validation, read_validation
 from trackformer.input_settings import InputSettings
 from trackformer.models.build import build_model
@@ -152,6 +149,7 @@ def build_run(settings: TrainingSettings) -> Run:
             settings.class_names,
             wanted.metric,
             wanted.image_folders,
+            wanted.classes,
         )
     return Run(
         settings=settings,
@@ -261,20 +259,34 @@ def read_sources(settings: TrainingSettings) -> list[tuple[AnnotatedData, float]
     """The training data with their weights, all labels counted in the classes to train.
 
     Raises:
-        ConfigError: Data have a class that is not to be trained.
+        ConfigError: Data have no class that is to be trained.
         DataError: Data cannot be read, or have no object.
     """
     sources = []
     for source in settings.sources:
-        data = without_unused(read_source(source), settings.class_names)
-        check_objects(data, str(source.path or "synthetic scenes"))
-        if not set(data.class_names) <= set(settings.class_names):
-            raise ConfigError(
-                f"{source.path or 'synthetic scenes'}: has classes {', '.join(data.class_names)}; "
-                f"class_names are {', '.join(settings.class_names)}"
-            )
-        sources.append((with_classes_of(data, settings.class_names), source.weight))
+        data, name = read_source(source), str(source.path or "synthetic scenes")
+        check_objects(data, name)
+        try:
+            chosen = with_only_classes(data, settings.class_names, source.classes)
+        except DataError as error:
+            raise ConfigError(f"{name}: {error}") from error
+        check_objects(chosen, name)
+        sources.append((chosen, source.weight))
     return sources
+
+
+def empty_classes(
+    sources: list[tuple[AnnotatedData, float]], class_names: tuple[str, ...]
+) -> list[str]:
+    """The classes to train of which no source has an object; scenes drawn on demand are not."""
+    counts = np.zeros(len(class_names), dtype=np.int64)
+    for data, _ in sources:
+        for sequence in data.sequences:
+            if not isinstance(sequence.frames, tuple):
+                return []
+            for frame in sequence.frames:
+                counts += np.bincount(frame.labels, minlength=len(class_names))
+    return [name for name, count in zip(class_names, counts, strict=True) if count == 0]
 
 
 def _quiet_worker(_index: int) -> None:

@@ -22,6 +22,7 @@ from trackformer.training.build_run import (
     build_loader,
     build_run,
     check_model_is_named,
+    empty_classes,
     read_sources,
 )
 from trackformer.training.run_state import RunState, load_state, save_state
@@ -52,6 +53,8 @@ def train(settings: TrainingSettings, *, resume: bool = False) -> Path:
     log = RunLog(settings, is_main=run.accelerator.is_main_process, first_step=run.step)
     with log, _stopping_gently(run):
         log.record_run(sources)
+        for name in empty_classes(sources, settings.class_names):
+            log.say(f"note: no source has an object of class {name}; it stays unlearned")
         for clip in log.timed(batches):
             result = _step(run, clip)
             log.step(run.step, result.metrics)

@@ -184,6 +184,8 @@ class ValidationSettings(Settings):
     images of a COCO json file, whose detections are."""
     format: FormatName | None = None
     """Read them as this format instead of the one the path looks like."""
+    classes: dict[str, str] = Field(default_factory=dict)
+    """Classes of the data that count as another, as in a source."""
     image_folders: tuple[Path, ...] = ()
     """Folders that images may lie in besides the data's own."""
     every: PositiveInt = 500
@@ -210,7 +212,8 @@ class TrainingSettings(Settings):
     """Stored with the weights: thresholds for validation and for whoever tracks with them. What is
     not given stays as stored with `initial`."""
     class_names: tuple[str, ...] = ("person",)
-    """Classes to train. Of initial weights, heads of classes with the same name are kept."""
+    """Classes to train; others of a source are left out, that is, background. Of initial weights,
+    heads of classes with the same name are kept."""
     batch_size: PositiveInt = 4
     """Clips per process and step."""
     clips: ClipSettings = ClipSettings()

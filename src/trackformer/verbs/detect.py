@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from trackformer.settings_flags import add_settings_flags, given_settings
+from trackformer.verbs.flags.classes import only_asked
 from trackformer.verbs.flags.model import load
 from trackformer.verbs.flags.video import SOURCE_HELP, add_video_arguments, process_video
 
@@ -74,7 +75,7 @@ def _detect_in_coco(options: argparse.Namespace, settings: DetectSettings) -> in
     images = read_coco_images(options.coco, Path(options.source))
     changed = EVERYTHING.model_dump() | settings.model_dump(exclude_unset=True)
     chosen = settings_from(DetectSettings, changed, "command line")
-    results = detect_images(load(options), images, chosen)
+    results = detect_images(only_asked(load(options), options), images, chosen)
     write_coco_results(path, results)
     print(f"{len(images.images)} images, {len(results)} boxes")
     print(path)

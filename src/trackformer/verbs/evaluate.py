@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from trackformer.verbs.data.convert import add_image_folder_argument
+from trackformer.verbs.flags.classes import add_classes_argument, asked_classes
 from trackformer.verbs.flags.model import MODEL_HELP, add_running_arguments, load
 from trackformer.verbs.flags.settings_file import changes_in
 from trackformer.verbs.printing import print_whole
@@ -70,6 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the model's tracks begin only where these MOTChallenge detections show an object; "
         "without a file, each sequence's own det/det.txt",
     )
+    add_classes_argument(parser, "objects and results of others are left out")
     parser.add_argument(
         "--frames",
         metavar="RANGE",
@@ -119,7 +121,10 @@ def run(options: argparse.Namespace) -> int:
     elif options.worst is not None and options.worst < 1:
         raise ConfigError(f"--worst: expected a number from 1 on, got {options.worst}")
     if holds_still_images(options.ground_truth):
-        of_videos = ("settings", "public_detections", "frames", "switches", "plots", "failures")
+        of_videos = (
+            *("settings", "public_detections", "frames", "switches", "plots", "failures"),
+            "classes",
+        )
         _refuse(options, of_videos, "only for videos", always=True)
         _evaluate_detections(options)
     else:
@@ -191,6 +196,8 @@ def _evaluate_boxes(options: argparse.Namespace) -> None:
         data, results = read_scored(options.ground_truth, options.results)
     else:
         data, results = _tracks_of_model(options)
+    if options.classes is not None:
+        data, results = _only_classes(options.classes, data, results)
     if options.failures is not None:
         data = check_frames(data, options.video)
     split = options.ground_truth.resolve().name
@@ -201,6 +208,21 @@ def _evaluate_boxes(options: argparse.Namespace) -> None:
         else:
             print(part)
     _write_files(options, report)
+
+
+def _only_classes(
+    classes: str, data: AnnotatedData, results: Mapping[str, Sequence[ResultFrame]]
+) -> tuple[AnnotatedData, Mapping[str, Sequence[ResultFrame]]]:
+    """Some classes of annotations, and of results that count theirs as the annotations do."""
+    from trackformer.data.formats.class_lists import with_only_classes
+    from trackformer.evaluation.reports.classes import only_named, relabelled
+
+    asked = asked_classes(classes, data.class_names)
+    if len(data.class_names) == 1:
+        # Results need not name the only class there is.
+        return data, results
+    known = relabelled(only_named(results, len(data.class_names)), data.class_names, asked)
+    return with_only_classes(data, asked, {}), only_named(known, len(asked))
 
 
 def _write_files(options: argparse.Namespace, report: TrackingReport) -> None:
@@ -232,7 +254,12 @@ def _evaluate_masks(options: argparse.Namespace, model: FrameModel | None) -> No
     from trackformer.evaluation.reports.files import evaluate_folders, score_table, write_json
     from trackformer.evaluation.trials.model_scores import track_sequences
 
-    _refuse(options, ("frames", "switches", "plots", "failures"), "not for masks", always=True)
+    _refuse(
+        options,
+        ("frames", "switches", "plots", "failures", "classes"),
+        "not for masks",
+        always=True,
+    )
     if model is None:
         table = evaluate_folders(options.ground_truth, options.results)
     else:

@@ -14,7 +14,9 @@ from trackformer.verbs.flags.also import (
     check_also,
     write_also,
 )
+from trackformer.verbs.flags.classes import only_asked
 from trackformer.verbs.flags.model import load
+from trackformer.verbs.flags.offline import add_offline_argument, check_offline, with_hindsight
 from trackformer.verbs.flags.settings_file import changes_in
 from trackformer.verbs.flags.video import (
     SOURCE_HELP,
@@ -80,6 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SCORE",
         help=f"lowest score of a proposal that is asked about (default: {PROPOSAL_SCORE})",
     )
+    add_offline_argument(parser)
     add_also_argument(parser)
     add_settings_flags(
         parser,
@@ -106,17 +109,24 @@ def run(options: argparse.Namespace) -> int:
     def work(model: FrameModel, source: FrameSource) -> VideoRun:
         from trackformer.tracking.videos.run import track_video
 
+        settings = settings_from(
+            TrackerSettings, model.settings.tracker | changes, "tracker settings"
+        )
+        if options.offline:
+            check_offline(model, source, settings)
         run = track_video(
             model,
             source,
             options.output,
-            settings_from(TrackerSettings, model.settings.tracker | changes, "tracker settings"),
+            settings,
             public_detections=public_detections,
             proposals=proposals,
             trace=_names(options, options.sources[0]) if options.trace else None,
-            write_video=not options.no_video,
+            write_video=not options.no_video and not options.offline,
             overwrite=options.overwrite,
         )
+        if options.offline:
+            run = with_hindsight(run, options)
         return write_also(run, options.output, also, overwrite=options.overwrite)
 
     return process_video(options, options.sources[0], "tracks", work, every_layer=options.trace)
@@ -134,10 +144,12 @@ def _run_streams(options: argparse.Namespace, changes: dict[str, Any]) -> int:
             f"--public-detections: expected one SOURCE, got {len(options.sources)}; "
             "track the videos one by one"
         )
+    if options.offline:
+        raise ConfigError(f"--offline: expected one SOURCE, got {len(options.sources)}")
     also, folders = also_formats(options), stream_folders(options.sources, options.output)
     check_also(folders, also, overwrite=options.overwrite)
     proposals = _proposals(options)
-    model = load(options, every_layer=options.trace)
+    model = only_asked(load(options, every_layer=options.trace), options)
     runs = track_streams(
         model,
         options.sources,

@@ -3,7 +3,12 @@ import pytest
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
 from trackformer.data.formats.assembly import Entry, assemble_frame
-from trackformer.data.formats.class_lists import check_objects, with_classes_of, without_unused
+from trackformer.data.formats.class_lists import (
+    check_objects,
+    with_classes_of,
+    with_only_classes,
+    without_unused,
+)
 from trackformer.errors import DataError
 
 
@@ -40,3 +45,33 @@ def test_data_without_any_object_are_refused():
     with pytest.raises(DataError, match="there: expected at least one object, got none in 1 seq"):
         check_objects(AnnotatedData((empty,), ("cat",)), "there")
     check_objects(animals(), "there")
+
+
+def test_classes_that_are_not_asked_for_are_left_out_with_all_their_rows():
+    (frame,) = with_only_classes(animals(), ("dog", "bird"), {}).sequences[0].frames
+    assert frame.labels.tolist() == [0]
+    assert frame.track_ids.tolist() == [1]
+    assert frame.boxes_xyxy.shape == (1, 4)
+
+
+def test_a_class_may_count_as_another():
+    data = with_only_classes(animals(), ("pet",), {"cat": "pet", "dog": "pet"})
+    assert data.sequences[0].frames[0].labels.tolist() == [0, 0]
+    assert data.sequences[0].frames[0].track_ids.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("renamed", "message"),
+    [
+        ({"van": "dog"}, "classes: expected some of cat, dog to rename, got van"),
+        ({"cat": "car"}, "classes: expected a new name of dog, got car"),
+    ],
+)
+def test_names_that_are_not_there_are_refused(renamed, message):
+    with pytest.raises(DataError, match=message):
+        with_only_classes(animals(), ("dog",), renamed)
+
+
+def test_data_with_none_of_the_classes_are_refused():
+    with pytest.raises(DataError, match="expected one of the classes car, got cat, dog"):
+        with_only_classes(animals(), ("car",), {})

@@ -129,3 +129,22 @@ def test_the_command_writes_switches_and_plots_of_a_part_of_the_video(tmp_path, 
     assert printed.startswith("street, frames 2-3: 1 sequence, 2 frames, 4 boxes of 2 objects")
     assert (tmp_path / "s.csv").read_text().splitlines()[1] == "street,3,1,1,3,2,takeover"
     assert len(list((tmp_path / "plots").iterdir())) == 3
+
+
+def test_only_some_classes_are_scored(tmp_path, capsys):
+    write_sequence(tmp_path / "split", "A")
+    (tmp_path / "split" / "A" / "gt" / "labels.txt").write_text("cat\ndog\n")
+    truth = GROUND_TRUTH.replace("101,1,20,40,1,1,1", "101,1,20,40,1,2,1")
+    (tmp_path / "split" / "A" / "gt" / "gt.txt").write_text(truth)
+    # The dog is found in every frame, the cat never; one result calls itself a cat.
+    dog = "".join(f"{frame},2,101,1,20,40,1,2,-1,-1\n" for frame in (1, 2, 3))
+    write_results(tmp_path / "A.txt", dog + "3,3,1,1,20,40,1,1,-1,-1\n")
+    command = ["evaluate", "--ground-truth", str(tmp_path / "split"), "--results", str(tmp_path)]
+    for asked in ("dog", "1"):
+        assert run([*command, "--classes", asked, "--json", str(tmp_path / "s.json")]) == 0
+        scores = json.loads((tmp_path / "s.json").read_text())
+        assert (scores["HOTA"], scores["FP"], scores["FN"]) == (100, 0, 0)
+    capsys.readouterr()
+    assert run([*command, "--classes", "dog,horse"]) == 2
+    expected = "error: --classes: expected some of 0 cat, 1 dog; got 'horse'\n"
+    assert capsys.readouterr().err == expected

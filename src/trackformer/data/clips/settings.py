@@ -25,6 +25,9 @@ class SourceSettings(Settings):
     """Folders that images may lie in besides the data's own (links and absolute names in files)."""
     synthetic: SyntheticSettings | None = None
     """Or scenes drawn on the spot."""
+    classes: dict[str, str] = Field(default_factory=dict)
+    """Classes of the source that count as another: {van: car}. Those that are not in `class_names`
+    are left out."""
     weight: Annotated[float, Field(gt=0)] = 1.0
     """How often clips come from here, relative to the other sources."""
 

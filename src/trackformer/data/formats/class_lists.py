@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Int
 
-from trackformer.data.annotations import AnnotatedData
+from trackformer.data.annotations import AnnotatedData, AnnotatedFrame
 from trackformer.errors import DataError
 
 
@@ -61,6 +61,49 @@ def check_objects(data: AnnotatedData, where: str) -> None:
         f"{where}: expected at least one object, got none in {len(data.sequences)} sequences; "
         f"`trackformer data check {where}` says more"
     )
+
+
+def with_only_classes(
+    data: AnnotatedData, class_names: tuple[str, ...], renamed: Mapping[str, str]
+) -> AnnotatedData:
+    """The same data with the objects of some classes, their labels counted in `class_names`.
+
+    Args:
+        data: With any classes; objects of those that are not in `class_names` are left out.
+        class_names: The classes to keep; the data need not have all of them.
+        renamed: Classes of the data that count as another: `{"van": "car"}`.
+
+    Raises:
+        DataError: The data have none of the classes, or `renamed` names one that is not there.
+    """
+    for name, other in renamed.items():
+        if name not in data.class_names:
+            raise DataError(
+                f"classes: expected some of {', '.join(data.class_names)} to rename, got {name}"
+            )
+        if other not in class_names:
+            raise DataError(
+                f"classes: expected a new name of {', '.join(class_names)}, got {other}"
+            )
+    if not renamed and set(data.class_names) <= set(class_names):
+        return with_classes_of(data, class_names)
+    names = [renamed.get(name, name) for name in data.class_names]
+    if not set(names) & set(class_names):
+        raise DataError(
+            f"expected one of the classes {', '.join(class_names)}, got "
+            f"{', '.join(data.class_names)}"
+        )
+    place = np.array([class_names.index(name) if name in class_names else -1 for name in names])
+    sequences = tuple(
+        replace(sequence, frames=tuple(_moved(frame, place) for frame in sequence.frames))
+        for sequence in data.sequences
+    )
+    return AnnotatedData(sequences, class_names)
+
+
+def _moved(frame: AnnotatedFrame, place: Int[np.ndarray, " K"]) -> AnnotatedFrame:
+    kept = frame.only(place[frame.labels] >= 0)
+    return replace(kept, labels=place[kept.labels])
 
 
 def with_classes_of(data: AnnotatedData, class_names: tuple[str, ...]) -> AnnotatedData:

@@ -166,15 +166,16 @@ def _records(sequence: AnnotatedSequence, class_names: tuple[str, ...]) -> Itera
         }
         if frame.frame_index == 0:
             record[VIDEO] = video_record(sequence.name, sequence.image_size, rate, class_names)
-        yield record | {"objects": list(_objects(frame, class_names))}
+        yield record | {"objects": list(object_records(frame, class_names))}
 
 
-def _objects(frame: AnnotatedFrame, class_names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+def object_records(frame: AnnotatedFrame, class_names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    """The objects of a frame as a line has them."""
     for row, box in enumerate(frame.boxes_xyxy.tolist()):
         yield {
             "track_id": int(frame.track_ids[row]),
-            "box_xyxy": box,
-            **({"score": float(frame.scores[row])} if len(frame.scores) else {}),
+            "box_xyxy": [round(side, 3) for side in box],
+            **({"score": round(float(frame.scores[row]), 4)} if len(frame.scores) else {}),
             "label": class_names[frame.labels[row]],
             **({"is_filled": True} if frame.is_filled[row : row + 1].any() else {}),
         }

@@ -7,9 +7,11 @@ from dataclasses import dataclass, fields, replace
 from typing import Final
 
 import numpy as np
+from jaxtyping import Bool
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
 from trackformer.data.results import ResultFrame
+from trackformer.errors import DataError
 from trackformer.evaluation.metrics.scores import TrackingScores, tracking_scores
 from trackformer.evaluation.metrics.tracking import combined_counts, match_sequence
 
@@ -65,35 +67,42 @@ def relabelled(
     }
 
 
+def only_named(results: Results, num_classes: int) -> dict[str, list[ResultFrame]]:
+    """The results of these classes, counted from 0; others are left out.
+
+    Raises:
+        DataError: Results name no classes.
+    """
+    kept: dict[str, list[ResultFrame]] = {}
+    for name, frames in results.items():
+        kept[name] = []
+        for frame in frames:
+            if frame.labels is None:
+                raise DataError(
+                    f"{name}: expected results that name their classes (the eighth column) to keep "
+                    "some of them"
+                )
+            kept[name].append(_rows_of(frame, (frame.labels >= 0) & (frame.labels < num_classes)))
+    return kept
+
+
 def _sequence_of_class(sequence: AnnotatedSequence, label: int) -> AnnotatedSequence:
-    frames = []
-    for frame in sequence.frames:
-        chosen = frame.labels == label
-        frames.append(
-            replace(
-                frame,
-                boxes_xyxy=frame.boxes_xyxy[chosen],
-                labels=frame.labels[chosen],
-                track_ids=frame.track_ids[chosen],
-                visibility=frame.visibility[chosen],
-                segmentations=(),
-            )
-        )
-    return replace(sequence, frames=tuple(frames))
+    frames = tuple(frame.only(frame.labels == label) for frame in sequence.frames)
+    return replace(sequence, frames=frames)
 
 
 def _results_of_class(frames: Sequence[ResultFrame], label: int) -> list[ResultFrame]:
-    return [
-        replace(
-            frame,
-            track_ids=frame.track_ids[frame.labels == label],
-            boxes_xyxy=frame.boxes_xyxy[frame.labels == label],
-            scores=frame.scores[frame.labels == label],
-            labels=frame.labels[frame.labels == label],
-        )
-        for frame in frames
-        if frame.labels is not None
-    ]
+    return [_rows_of(frame, frame.labels == label) for frame in frames if frame.labels is not None]
+
+
+def _rows_of(frame: ResultFrame, chosen: Bool[np.ndarray, " N"]) -> ResultFrame:
+    return replace(
+        frame,
+        track_ids=frame.track_ids[chosen],
+        boxes_xyxy=frame.boxes_xyxy[chosen],
+        scores=frame.scores[chosen],
+        labels=None if frame.labels is None else frame.labels[chosen],
+    )
 
 
 def _mean(rows: Sequence[TrackingScores]) -> TrackingScores:

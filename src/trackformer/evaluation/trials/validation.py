@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -10,7 +10,7 @@ from typing import Final
 from trackformer.data.annotations import AnnotatedData
 from trackformer.data.formats.class_lists import (
     check_objects,
-    with_classes_of,
+    with_only_classes,
     without_unused,
 )
 from trackformer.data.formats.coco.results import still_images_file
@@ -51,6 +51,7 @@ def read_validation(
     class_names: tuple[str, ...],
     metric: str | None,
     image_folders: Sequence[Path] = (),
+    renamed: Mapping[str, str] | None = None,
 ) -> Validation:
     """Read the data; without a metric, videos are compared by HOTA and images by AP.
 
@@ -58,8 +59,10 @@ def read_validation(
         ConfigError: The data are partly videos and partly images, or have no such score.
         DataError: They cannot be read.
     """
-    data = read_annotations(path, format_name, image_folders=image_folders)
-    data = with_classes_of(without_unused(data, class_names), class_names)
+    renamed = renamed or {}
+    whole = read_annotations(path, format_name, image_folders=image_folders)
+    whole = without_unused(whole, (*class_names, *renamed))
+    data = with_only_classes(whole, class_names, renamed)
     check_objects(data, str(path))
     kinds = {sequence.is_video for sequence in data.sequences}
     if len(kinds) != 1:
@@ -67,6 +70,12 @@ def read_validation(
     images_file = still_images_file(path)
     if False in kinds and images_file is None:
         raise ConfigError(f"{path}: expected still images to validate on in a COCO json file")
+    if False in kinds and not set(whole.class_names) <= set(class_names):
+        # AP is a mean over the file's categories, and its file is scored as it is.
+        raise ConfigError(
+            f"{path}: expected still images of the classes {', '.join(class_names)} only, got "
+            f"{', '.join(whole.class_names)}"
+        )
     known = TRACKING_METRICS if kinds.pop() else DETECTION_METRICS
     if metric is not None and metric not in known:
         raise ConfigError(f"validation.metric: {path} has {', '.join(known)}, got {metric}")

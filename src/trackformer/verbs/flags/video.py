@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+from trackformer.verbs.flags.classes import add_classes_argument, only_asked
 from trackformer.verbs.flags.model import add_model_arguments, load
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def add_video_arguments(parser: argparse.ArgumentParser, files: str) -> None:
         "--output", type=Path, metavar="DIR", required=True, help=f"folder for {files}"
     )
     add_model_arguments(parser)
+    add_classes_argument(parser, "others are not looked for")
     parser.add_argument("--no-video", action="store_true", help="do not write video.mp4")
     parser.add_argument(
         "--overwrite", action="store_true", help="replace results that DIR holds already"
@@ -53,7 +55,7 @@ def process_video(
     # The source first: a mistyped name must not leave an empty output folder behind.
     with open_source(source) as opened:
         check_output(files, overwrite=options.overwrite)
-        model = load(options, every_layer=every_layer)
+        model = only_asked(load(options, every_layer=every_layer), options)
         try:
             run = work(model, opened)
         except KeyboardInterrupt:

@@ -1,0 +1,1 @@
+"""A second look at the tracks of a recording, when all of it has been seen."""
