@@ -98,7 +98,7 @@ def decode_image(path: Path, factor: int = 1) -> UInt8[np.ndarray, "H W 3"] | No
     pixels = cv2.imdecode(content, _DECODING[factor] | (cv2.IMREAD_ANYDEPTH if is_deep else 0))
     if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
         return None
-    return cv2.cvtColor(as_bytes(pixels), cv2.COLOR_BGR2RGB)
+    return np.asarray(cv2.cvtColor(as_bytes(pixels), cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
 def as_bytes(pixels: np.ndarray) -> np.ndarray:
@@ -134,7 +134,7 @@ def is_whole_page(image: Image.Image, page: int) -> bool:
     """Turn an open TIFF to a page; whether it is no smaller version of another."""
     image.seek(page)
     tags = getattr(image, "tag_v2", {})
-    return not tags.get(_SUBFILE_TYPE, 0) & 1
+    return not int(tags.get(_SUBFILE_TYPE, 0)) & 1
 
 
 def _is_deep(beginning: bytes, path: Path) -> bool:

@@ -107,7 +107,8 @@ def check_stacks(inspected: Inspected) -> Iterator[Finding]:
     stacked = [
         frame_place(sequence, frame)
         for sequence, frame in _frames(inspected)
-        if frame.image_path in inspected.images
+        if frame.image_path is not None
+        and frame.image_path in inspected.images
         and inspected.images[frame.image_path].num_pictures > 1
     ]
     if stacked:
