@@ -133,8 +133,8 @@ def num_pictures(path: Path) -> int:
 def is_whole_page(image: Image.Image, page: int) -> bool:
     """Turn an open TIFF to a page; whether it is no smaller version of another."""
     image.seek(page)
-    tags = getattr(image, "tag_v2", {})
-    return not int(tags.get(_SUBFILE_TYPE, 0)) & 1
+    tags: dict[int, int] = getattr(image, "tag_v2", {})
+    return int(tags.get(_SUBFILE_TYPE, 0)) % 2 == 0
 
 
 def _is_deep(beginning: bytes, path: Path) -> bool:
