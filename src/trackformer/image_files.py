@@ -148,7 +148,7 @@ def _is_deep(beginning: bytes, path: Path) -> bool:
             bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, 8)
     except _UNREADABLE:
         return False
-    return max(bits if isinstance(bits, tuple) else (bits,)) == 16
+    return bool(max(bits if isinstance(bits, tuple) else (bits,)) == 16)
 
 
 def can_be_reduced(path: Path) -> bool:
