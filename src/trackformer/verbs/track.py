@@ -96,8 +96,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """A video in, tracks out; or several."""
     from trackformer.config import settings_from
+    from trackformer.errors import ConfigError
     from trackformer.tracking.settings import TrackerSettings
 
+    if options.trace and options.offline:
+        # Hindsight joins identities after the trace is written: its reasons would be of others.
+        raise ConfigError("--trace: expected tracks as they were decided, got --offline, too")
     changes = _tracker_changes(options)
     if len(options.sources) > 1:
         return _run_streams(options, changes)
