@@ -113,6 +113,9 @@ def run(options: argparse.Namespace) -> int:
     from trackformer.errors import ConfigError
     from trackformer.tracking.settings import TrackerSettings
 
+    if options.trace and options.offline:
+        # Hindsight joins identities after the trace is written: its reasons would be of others.
+        raise ConfigError("--trace: expected tracks as they were decided, got --offline, too")
     changes = _tracker_changes(options)
     options.sources, is_listed = listed(options.sources)
     if is_listed or options.jobs is not None:
