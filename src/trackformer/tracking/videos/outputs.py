@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from trackformer.data.formats.mot.mots import MotsResultsWriter, mots_frame_of
 from trackformer.data.formats.mot.published_results import written_as_published
@@ -18,12 +21,21 @@ from trackformer.data.masks import RunLengths, encode_mask
 from trackformer.data.results import result_of, result_of_detections
 from trackformer.errors import DataError
 from trackformer.folder_lock import only_writer
+from trackformer.growing_files import WholeLines, open_growing
 from trackformer.objects import Detections, TrackedObjects
 from trackformer.tracking.videos.output_files import OutputFiles
 from trackformer.video.drawing import TrackDrawer
 from trackformer.video.frames import Frame, FrameSource
 from trackformer.video.writing import VideoWriter
-from trackformer.whole_lines import WholeLines
+
+
+@dataclass(frozen=True, slots=True)
+class FileSizes:
+    """How many bytes of results there are; the video counts frames."""
+
+    rows: int = 0
+    lines: int = 0
+    masks: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +75,32 @@ class ResultsWriter:
             # Drawn in the encoder's thread, while the model works on the next frame.
             self._video.write_drawing(partial(self._drawer.draw, frame.pixels, found))
 
+    def mark(self) -> FileSizes:
+        """How long the files are now; later they can be cut back to it and go on from there."""
+        if self._video is not None:
+            self._video.begin_piece()
+        masks = 0 if self._masks is None else self._masks.num_bytes()
+        return FileSizes(self._rows.num_bytes(), self._lines.tell(), masks)
+
+    def is_on_disk(self, num_frames: int) -> bool:
+        """Whether no kill can take these frames from the video any more; rows are there at once."""
+        return self._video is None or self._video.num_on_disk >= num_frames
+
     def _video_record(self, frame: Frame) -> dict[str, Any]:
         """So that the results alone can become any format (`trackformer data convert`)."""
         height, width = frame.pixels.shape[:2]
         name = Path(self._source.name.rstrip("/")).stem or "video"
         return video_record(name, (height, width), self._source.frame_rate, self._class_names)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptResults:
+    """What stays of the results of a run that was cut."""
+
+    sizes: FileSizes = field(default_factory=FileSizes)
+    num_frames: int = 0
+    image_size: tuple[int, int] = (0, 0)
+    """(height, width) of the frames."""
 
 
 @contextmanager
@@ -77,29 +110,59 @@ def open_outputs(
     class_names: tuple[str, ...],
     *,
     as_published: bool = False,
+    kept: KeptResults | None = None,
 ) -> Iterator[ResultsWriter]:
     """Files that are valid whenever the statement ends: by an exception, Ctrl-C, or the end.
 
-    `as_published`: boxes in the MOTChallenge file are off by the pixel of the published code.
+    Args:
+        files: Their names.
+        source: Of which they are the results.
+        class_names: Of the model.
+        as_published: Boxes in the MOTChallenge file are off by the pixel of the published code.
+        kept: What stays of files that are there; None: nothing, they begin anew.
 
     Raises:
-        DataError: A file cannot be written, or another run is writing into the folder.
+        DataError: A file cannot be written, holds less than what shall stay, or another run is
+            writing into the folder.
     """
+    kept = kept or KeptResults()
+    drawer = TrackDrawer(class_names)
     with ExitStack() as stack:
         stack.enter_context(only_writer(files.rows.parent))
         try:
-            rows = stack.enter_context(MotResultsWriter(files.rows))
-            lines = stack.enter_context(WholeLines(files.lines))
+            rows = stack.enter_context(MotResultsWriter(files.rows, kept.sizes.rows))
+            lines = stack.enter_context(open_growing(files.lines, kept.sizes.lines))
             masks = None
             if files.masks is not None:
-                masks = stack.enter_context(MotsResultsWriter(files.masks))
+                masks = stack.enter_context(MotsResultsWriter(files.masks, kept.sizes.masks))
         except OSError as error:
             raise DataError(f"{error.filename}: cannot be written: {error.strerror}") from error
         video = None
         if files.video is not None:
-            video = stack.enter_context(VideoWriter(files.video, source.frame_rate))
-        yield ResultsWriter(
-            rows, lines, masks, video, TrackDrawer(class_names), as_published, source, class_names
+            writer = VideoWriter(
+                files.video, source.frame_rate, kept.num_frames, source.pixel_aspect
+            )
+            video = stack.enter_context(writer)
+            if kept.num_frames:
+                _follow(drawer, files.lines, kept.image_size)
+        yield ResultsWriter(rows, lines, masks, video, drawer, as_published, source, class_names)
+
+
+def _follow(drawer: TrackDrawer, lines: Path, image_size: tuple[int, int]) -> None:
+    """Let the trails come from where they came from before the cut."""
+    with lines.open(encoding="utf-8") as file:
+        last = deque(file, maxlen=drawer.trail_length)
+    for line in last:
+        objects = json.loads(line)["objects"]
+        drawer.follow(
+            TrackedObjects(
+                track_ids=torch.tensor([each["track_id"] for each in objects], dtype=torch.long),
+                boxes_xyxy=torch.tensor([each["box_xyxy"] for each in objects]).reshape(-1, 4),
+                scores=torch.zeros(len(objects)),
+                labels=torch.zeros(len(objects), dtype=torch.long),
+                frame_index=0,
+            ),
+            image_size,
         )
 
 

@@ -30,7 +30,7 @@ from trackformer.data.formats.mot.mots_rows import (
 )
 from trackformer.data.masks import RunLengths, encode_mask
 from trackformer.errors import DataError
-from trackformer.whole_lines import WholeLines
+from trackformer.growing_files import open_growing
 
 if TYPE_CHECKING:
     # Only for the signature: result files are read and scored without loading torch.
@@ -110,8 +110,9 @@ class MotsResultsWriter:
     Frames count from 1, as in MOTS20.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._file = WholeLines(path)
+    def __init__(self, path: Path, num_kept: int = 0) -> None:
+        """Begin the file anew, or go on behind its first `num_kept` bytes."""
+        self._file = open_growing(path, num_kept)
 
     def append(self, frame: MotsFrame) -> None:
         """Write the lines of a frame; without objects, none."""
@@ -123,6 +124,10 @@ class MotsResultsWriter:
             )
         ]
         self._file.write("".join(lines).encode())
+
+    def num_bytes(self) -> int:
+        """How long the file is."""
+        return self._file.tell()
 
     def close(self) -> None:
         """Close the file; nothing can be appended afterwards."""

@@ -49,7 +49,7 @@ from trackformer.data.formats.mot.rows import (
 )
 from trackformer.data.results import ResultFrame
 from trackformer.errors import DataError
-from trackformer.whole_lines import WholeLines
+from trackformer.growing_files import open_growing
 
 
 def read_mot(path: Path, report: Report = refuse) -> AnnotatedData:
@@ -173,9 +173,10 @@ class MotResultsWriter:
     -1 where the results name none.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, num_kept: int = 0) -> None:
+        """Begin the file anew, or go on behind its first `num_kept` bytes."""
         self._path = path
-        self._file = WholeLines(path)
+        self._file = open_growing(path, num_kept)
         self._last_frame_index = -1
 
     def append(self, frame: ResultFrame) -> None:
@@ -199,6 +200,10 @@ class MotResultsWriter:
             )
         ]
         self._file.write("".join(lines).encode())
+
+    def num_bytes(self) -> int:
+        """How long the file is."""
+        return self._file.tell()
 
     def close(self) -> None:
         """Close the file; nothing can be appended afterwards."""
