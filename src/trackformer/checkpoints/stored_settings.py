@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from trackformer.checkpoints.problems import one_line
 from trackformer.config import settings_from
 from trackformer.errors import CheckpointError, ConfigError
 from trackformer.models.settings import ModelSettings
@@ -27,5 +28,8 @@ def stored_settings(
         )
     try:
         return settings_from(ModelSettings, json.loads(metadata["settings"]), str(path))
-    except (ConfigError, KeyError, json.JSONDecodeError) as error:
-        raise CheckpointError(f"{path}: the stored settings cannot be used: {error}") from error
+    except (ConfigError, KeyError, ValueError, RecursionError) as error:
+        # RecursionError: mappings within mappings, a thousand deep.
+        raise CheckpointError(
+            f"{path}: the stored settings cannot be used: {one_line(error)}"
+        ) from error

@@ -95,7 +95,8 @@ class TrackerFile:
                 f"got shape {frame.shape} of type {frame.dtype}"
             )
         height, width = frame.shape[:2]
-        pixels = resize(frame, input_size((height, width), self.settings.input))
+        wanted = self.settings.input
+        pixels = resize(frame, input_size((height, width), wanted), wanted.resampling)
         names = (*SEEN, *(f"next_{name}" for name in STATE))
         given = {"pixels": np.ascontiguousarray(pixels), **self._state, **self._thresholds}
         answers = dict(zip(names, self._session.run(names, given), strict=True))

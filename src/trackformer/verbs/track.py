@@ -110,6 +110,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """A video in, tracks out; or several."""
+    _refuse_revised_trace(options)
     changes = _tracker_changes(options)
     options.sources, is_listed = listed(options.sources)
     if names_tracker(options):
@@ -163,6 +164,14 @@ def _run_model(options: argparse.Namespace, changes: dict[str, Any]) -> int:
         return write_also(run, options.output, also, overwrite=options.overwrite or options.resume)
 
     return process_video(options, options.sources[0], "tracks", work, every_layer=options.trace)
+
+
+def _refuse_revised_trace(options: argparse.Namespace) -> None:
+    """Hindsight joins identities after the trace is written: its reasons would be of others."""
+    from trackformer.errors import ConfigError
+
+    if options.trace and options.offline:
+        raise ConfigError("--trace: expected tracks as they were decided, got --offline, too")
 
 
 def _run_to_lines(options: argparse.Namespace, changes: dict[str, Any]) -> int:
