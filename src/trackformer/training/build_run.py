@@ -19,7 +19,7 @@ from trackformer.checkpoints.classes import with_classes
 from trackformer.checkpoints.load import load_weights
 from trackformer.data.annotations import AnnotatedData
 from trackformer.data.clips.draw import BatchShare, ClipDataset
-from trackformer.data.formats.class_lists import with_only_classes
+from trackformer.data.formats.class_lists import check_objects, with_only_classes
 from trackformer.data.read import read_source
 from trackformer.errors import ConfigError, DataError
 from trackformer.evaluation.trials.validation import Validation, read_validation
@@ -184,7 +184,7 @@ def _initial_model(settings: TrainingSettings) -> TrackFormer:
 
 def _resized_input(stored: InputSettings, given: InputSettings) -> InputSettings:
     """The given size; the scale of values stays as the weights know it, unless it is given, too."""
-    kept = stored.model_dump(include={"multiple_of", "mean", "std"})
+    kept = stored.model_dump(include={"multiple_of", "rounding", "resampling", "mean", "std"})
     return InputSettings.model_validate(kept | given.model_dump(exclude_unset=True))
 
 
@@ -260,15 +260,17 @@ def read_sources(settings: TrainingSettings) -> list[tuple[AnnotatedData, float]
 
     Raises:
         ConfigError: Data have no class that is to be trained.
-        DataError: Data cannot be read.
+        DataError: Data cannot be read, or have no object.
     """
     sources = []
     for source in settings.sources:
-        data = read_source(source)
+        data, name = read_source(source), str(source.path or "synthetic scenes")
+        check_objects(data, name)
         try:
             chosen = with_only_classes(data, settings.class_names, source.classes)
         except DataError as error:
-            raise ConfigError(f"{source.path or 'synthetic scenes'}: {error}") from error
+            raise ConfigError(f"{name}: {error}") from error
+        check_objects(chosen, name)
         sources.append((chosen, source.weight))
     return sources
 

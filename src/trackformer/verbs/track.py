@@ -113,6 +113,7 @@ def run(options: argparse.Namespace) -> int:
     from trackformer.errors import ConfigError
     from trackformer.tracking.settings import TrackerSettings
 
+    _refuse_revised_trace(options)
     changes = _tracker_changes(options)
     options.sources, is_listed = listed(options.sources)
     if is_listed or options.jobs is not None:
@@ -155,6 +156,14 @@ def run(options: argparse.Namespace) -> int:
         return write_also(run, options.output, also, overwrite=options.overwrite or options.resume)
 
     return process_video(options, options.sources[0], "tracks", work, every_layer=options.trace)
+
+
+def _refuse_revised_trace(options: argparse.Namespace) -> None:
+    """Hindsight joins identities after the trace is written: its reasons would be of others."""
+    from trackformer.errors import ConfigError
+
+    if options.trace and options.offline:
+        raise ConfigError("--trace: expected tracks as they were decided, got --offline, too")
 
 
 def _run_to_lines(options: argparse.Namespace, changes: dict[str, Any]) -> int:

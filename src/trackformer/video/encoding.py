@@ -18,6 +18,7 @@ from jaxtyping import UInt8
 
 from trackformer.atomic_files import whole_file
 from trackformer.errors import DataError
+from trackformer.video.frames import SQUARE
 
 MP4_SUFFIXES: Final = (".mp4", ".m4v", ".mov")
 _GROWING: Final = {
@@ -76,6 +77,8 @@ class GrowingVideo:
     frame_rate: Fraction
     num_kept: int
     """Frames that the file has already and that stay; new ones come behind them."""
+    pixel_aspect: Fraction = SQUARE
+    """Width of a pixel in heights."""
 
     def encode(self, pictures: Iterator[Picture], on_disk: Callable[[int], None]) -> None:
         """Write the pictures, at least one, and close the file.
@@ -135,6 +138,7 @@ class GrowingVideo:
         )
         stream.height, stream.width = size
         stream.pix_fmt = "yuv420p"
+        stream.codec_context.sample_aspect_ratio = self.pixel_aspect
         # Said aloud, since players guess the colour space of an untagged video by its size.
         stream.codec_context.colorspace = av.video.reformatter.Colorspace.ITU709
         stream.codec_context.color_range = av.video.reformatter.ColorRange.MPEG

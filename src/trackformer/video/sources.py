@@ -10,10 +10,12 @@ from typing import Final
 
 from trackformer.errors import DataError
 from trackformer.frame_files import IMAGE_SUFFIXES
+from trackformer.image_files import num_pictures
 from trackformer.video.cameras import open_camera
 from trackformer.video.decoding import is_url, open_stream, open_video
 from trackformer.video.frame_folders import open_folder, open_glob, open_images
 from trackformer.video.frames import Frame, FrameSource
+from trackformer.video.image_stacks import open_stack
 from trackformer.video.live import LiveReading, live_source
 
 __all__ = ["Frame", "FrameSource", "LiveReading", "open_source"]
@@ -44,9 +46,17 @@ def open_source(source: str | Path | int, live: LiveReading = NEWEST) -> FrameSo
     if path.is_dir():
         return open_folder(path)
     if path.exists():
-        is_image = path.suffix.lower() in IMAGE_SUFFIXES
-        return open_images([path], text) if is_image else open_video(path)
+        return _open_image(path, text) if _is_image(path) else open_video(path)
     return _open_pattern_or_camera(text, path, live)
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES
+
+
+def _open_image(path: Path, name: str) -> FrameSource:
+    count = num_pictures(path)
+    return open_stack(path, count) if count > 1 else open_images([path], name)
 
 
 def _live(open_again: Callable[[], FrameSource], live: LiveReading) -> FrameSource:
