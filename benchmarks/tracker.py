@@ -20,12 +20,12 @@ from trackformer.freed_memory import keep_freed_memory
 from trackformer.models.parts.torchvision_import import ensure_torchvision
 from trackformer.models.settings import HuggingFaceSettings
 from trackformer.models.trackformer import TrackFormer
+from trackformer.predictions import Predictions
 from trackformer.tracking.lifecycle.advance import advance
 from trackformer.tracking.lifecycle.tracks import Tracks, as_track_queries, no_tracks
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.steps import update_together
 from trackformer.tracking.tracker import Tracker, as_objects, prepare_frame
-from trackformer.types import Predictions
 from trackformer.video.sources import open_source
 
 REPETITIONS = 15

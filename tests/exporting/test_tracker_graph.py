@@ -15,11 +15,11 @@ from onnx import TensorProto, helper
 from trackformer.errors import ConfigError
 from trackformer.exporting.tracker_graph import with_tracker
 from trackformer.input_settings import InputSettings
+from trackformer.predictions import Predictions
 from trackformer.tracking.lifecycle.advance import advance
 from trackformer.tracking.lifecycle.tracks import Tracks, as_track_queries, no_tracks
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.tracker_file import STATE, WHOLE
-from trackformer.types import Predictions
 
 CHANNELS, OBJECT_QUERIES, FRAMES = 3, 12, 25
 TOLD = {"scores": ("q", "k"), "boxes": ("q", 4), "embeddings": ("q", CHANNELS)}

@@ -8,7 +8,8 @@ from golden.answers import TRACKFORMERS
 from golden.recordings import read_recording
 from trackformer.boxes import to_pixels_xyxy
 from trackformer.models.parts.best_pairs import best_pairs
-from trackformer.types import ModelOutput, Predictions, predictions_of
+from trackformer.predictions import Predictions, predictions_of
+from trackformer.types import ModelOutput
 from training.test_published_training import DETECTION, NO_MEMORY
 
 DETR = [name for name in DETECTION if name.startswith("detr")]

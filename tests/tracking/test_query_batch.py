@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from tiny_models import tiny_model
+from trackformer.predictions import predictions_of
 from trackformer.tracking.lifecycle.tracks import Tracks, as_track_queries, no_tracks, select_tracks
 from trackformer.tracking.query_batch import answers_apart, ask_together
 from trackformer.tracking.settings import TrackerSettings
-from trackformer.types import Images, predictions_of
+from trackformer.types import Images
 
 PLAIN = TrackerSettings(motion=0)
 

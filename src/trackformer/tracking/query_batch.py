@@ -14,9 +14,10 @@ from torch import Tensor
 from trackformer.devices import fetched_together
 from trackformer.errors import CheckpointError
 from trackformer.models.parts.slots import HARMLESS, NOTHING, PADDED, lengthened
+from trackformer.predictions import Origins, Predictions
 from trackformer.tracking.lifecycle.tracks import Tracks, as_track_queries
 from trackformer.tracking.settings import TrackerSettings
-from trackformer.types import ModelOutput, Origins, Predictions, TrackQueries
+from trackformer.types import ModelOutput, TrackQueries
 
 
 def ask_together(

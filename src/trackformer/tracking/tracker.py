@@ -17,6 +17,7 @@ from trackformer.errors import DataError
 from trackformer.models.frame_model import FrameModel
 from trackformer.models.parts.slots import in_slots
 from trackformer.objects import TrackedObjects
+from trackformer.predictions import Predictions
 from trackformer.preprocessing import normalise
 from trackformer.resizing import input_size, resize
 from trackformer.tracking.lifecycle.advance import advance
@@ -28,13 +29,7 @@ from trackformer.tracking.query_batch import answers_apart, ask_together
 from trackformer.tracking.sessions.tracker_state import TrackerState, state_from_bytes
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.tracing.writing import Trace
-from trackformer.types import (
-    FrameFeatures,
-    Images,
-    Memory,
-    Predictions,
-    ProposalBoxes,
-)
+from trackformer.types import FrameFeatures, Images, Memory, ProposalBoxes
 
 if TYPE_CHECKING:
     import supervision

@@ -20,7 +20,7 @@ from trackformer.evaluation.trials.association import (
     sighting,
 )
 from trackformer.evaluation.trials.encoded import encode_video
-from trackformer.types import Predictions
+from trackformer.predictions import Predictions
 
 SIZE = (100, 200)
 """(height, width)"""

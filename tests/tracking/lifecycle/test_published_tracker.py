@@ -12,11 +12,12 @@ import torch
 from golden import scripted_detector
 from golden.recordings import FOLDER
 from trackformer.boxes import to_pixels_xyxy
+from trackformer.predictions import predictions_of
 from trackformer.tracking.lifecycle.advance import advance
 from trackformer.tracking.lifecycle.published_settings import translated
 from trackformer.tracking.lifecycle.tracks import Tracks, as_track_queries, no_tracks
 from trackformer.tracking.settings import TrackerSettings
-from trackformer.types import TrackQueries, predictions_of
+from trackformer.types import TrackQueries
 
 SCENARIOS: dict[str, Any] = json.loads((FOLDER / "tracker_scripted.json").read_text())
 IMAGE_SIZE = (scripted_detector.HEIGHT, scripted_detector.WIDTH)

@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import tensor
 
+from trackformer.predictions import Predictions
 from trackformer.tracking.lifecycle.advance import advance
 from trackformer.tracking.lifecycle.decisions import Decision, Rule
 from trackformer.tracking.lifecycle.reasons import decisions_of
 from trackformer.tracking.lifecycle.tracks import Tracks, no_tracks
 from trackformer.tracking.settings import TrackerSettings
-from trackformer.types import Predictions
 
 SETTINGS = TrackerSettings(birth_score=0.5, keep_score=0.3, reid_score=0.4, patience=2)
 HERE, NEAR, THERE = [0.2, 0.5, 0.1, 0.1], [0.22, 0.5, 0.1, 0.1], [0.8, 0.5, 0.1, 0.1]

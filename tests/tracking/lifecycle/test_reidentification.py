@@ -6,10 +6,10 @@ from torch import tensor
 
 from trackformer.config import settings_from
 from trackformer.errors import ConfigError
+from trackformer.predictions import Predictions
 from trackformer.tracking.lifecycle.advance import advance
 from trackformer.tracking.lifecycle.tracks import Tracks, no_tracks
 from trackformer.tracking.settings import TrackerSettings
-from trackformer.types import Predictions
 
 IMAGE_SIZE = (100, 100)
 PLAIN = TrackerSettings(birth_score=0.5, keep_score=0.5, reid_score=0.9, patience=3)

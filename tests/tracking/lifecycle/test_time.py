@@ -10,12 +10,12 @@ import torch
 
 from trackformer.errors import ConfigError, DataError
 from trackformer.models.trackformer import TrackFormer
+from trackformer.predictions import Predictions
 from trackformer.tracking.lifecycle.advance import advance
 from trackformer.tracking.lifecycle.tracks import Tracks, as_track_queries, expecting, no_tracks
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.tracker import Tracker
 from trackformer.tracking.videos.clock import time_of
-from trackformer.types import Predictions
 from trackformer.video.frames import Frame
 
 SETTINGS = TrackerSettings(motion_smoothing=0, lost_motion=0.5, patience=2)

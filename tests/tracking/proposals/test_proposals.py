@@ -10,6 +10,7 @@ from torch import tensor
 
 from tiny_models import tiny_model
 from trackformer.errors import DataError
+from trackformer.predictions import Predictions
 from trackformer.tracking.lifecycle.advance import advance
 from trackformer.tracking.lifecycle.tracks import no_tracks
 from trackformer.tracking.proposals.places import (
@@ -23,7 +24,6 @@ from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.steps import update_together
 from trackformer.tracking.tracker import Tracker, prepare_frame
 from trackformer.tracking.videos.streams import track_streams
-from trackformer.types import Predictions
 from trackformer.video.frames import Frame, FrameSource
 
 # Random models are sure of nothing: every query is a track at once.

@@ -6,11 +6,11 @@ from itertools import pairwise
 
 import torch
 
+from trackformer.predictions import Predictions
 from trackformer.tracking.lifecycle.advance import advance
 from trackformer.tracking.lifecycle.tracks import Tracks, as_track_queries, no_tracks
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.tracker import as_objects
-from trackformer.types import Predictions
 
 NUM_OBJECTS = 8
 MARKS = (200, 500, 800, 1100)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Final
 
-from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
-from trackformer.data.formats.coco.reading import read_coco
+from trackformer.data.annotations import AnnotatedData
 from trackformer.data.formats.coco.writing import write_coco
 from trackformer.data.formats.crowdhuman import (
     crowdhuman_image_place,
@@ -23,20 +20,23 @@ from trackformer.data.formats.cvat.writing import (
     write_cvat,
     write_cvat_sparsely,
 )
+from trackformer.data.formats.format import Format
 from trackformer.data.formats.kitti import kitti_image_place, label_folder, read_kitti, write_kitti
 from trackformer.data.formats.label_studio.reading import label_studio_file, read_label_studio
 from trackformer.data.formats.label_studio.writing import (
     write_label_studio,
     write_label_studio_sparsely,
 )
-from trackformer.data.formats.malformed import Report
-from trackformer.data.formats.mot.benchmarks import benchmark_files
-from trackformer.data.formats.mot.folder import is_sequence_folder
-from trackformer.data.formats.mot.mots import is_mots, read_mots
-from trackformer.data.formats.mot.reading import read_mot
 from trackformer.data.formats.mot.writing import mot_image_place, needs_class_names, write_mot
 from trackformer.data.formats.names import FormatName
-from trackformer.data.formats.scalabel import is_scalabel, read_scalabel, write_scalabel
+from trackformer.data.formats.recognising import (
+    coco_file,
+    is_mot,
+    is_scalabel_folder,
+    read_coco_folder,
+    read_mot_or_mots,
+)
+from trackformer.data.formats.scalabel import read_scalabel, write_scalabel
 from trackformer.data.formats.tables.csv_files import csv_boxes, read_csv, write_csv
 from trackformer.data.formats.tables.parquet_files import (
     parquet_boxes,
@@ -49,59 +49,6 @@ from trackformer.data.formats.writing import grouped_image_place
 from trackformer.data.formats.yolo.places import find_settings
 from trackformer.data.formats.yolo.reading import read_yolo
 from trackformer.data.formats.yolo.writing import write_yolo, yolo_image_place
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """One way to store annotations."""
-
-    looks_for: str
-    """What makes a path one of this format, for people."""
-    recognises: Callable[[Path], bool]
-    read: Callable[[Path, Report], AnnotatedData]
-    write: Callable[[AnnotatedData, Path], None]
-    """All but the images, into a folder that has nothing yet."""
-    image_place: Callable[[AnnotatedSequence, AnnotatedFrame], str]
-    """Where the image of a frame goes, counted from that folder."""
-    holds: frozenset[Trait]
-    remarks: Mapping[Trait, str] = field(default_factory=dict)
-    """How a trait is held that is not held as it is."""
-    has_images: bool = True
-    """Images of the frames lie in the folder, too."""
-    write_sparsely: Callable[[AnnotatedData, Path, float], None] | None = None
-    """`write` with only as many boxes as keep the others, moved evenly between these, at an IoU."""
-    also_loses: Callable[[AnnotatedData], frozenset[Trait]] = lambda _: frozenset()
-    """What it can hold, but not together with other things in these data."""
-
-
-def _is_mot(path: Path) -> bool:
-    if is_mots(path):
-        return True
-    if path.is_file():
-        is_other = label_folder(path) is not None or bool(tracks_files(path))
-        return path.suffix == ".txt" and not is_other
-    is_one = bool(benchmark_files(path)) or is_sequence_folder(path)
-    return is_one or any(is_sequence_folder(part) for part in path.glob("*/"))
-
-
-def _read_mot(path: Path, report: Report) -> AnnotatedData:
-    return read_mots(path, report) if is_mots(path) else read_mot(path, report)
-
-
-def _coco_file(path: Path) -> Path | None:
-    """The json file that a path means: itself, or the only one in the folder."""
-    files = [path] if path.is_file() else sorted(path.glob("*.json"))
-    is_one = len(files) == 1 and files[0].suffix == ".json" and not is_scalabel(files[0])
-    return files[0] if is_one else None
-
-
-def _read_coco(path: Path, report: Report) -> AnnotatedData:
-    return read_coco(_coco_file(path) or path, report=report)
-
-
-def _is_scalabel(path: Path) -> bool:
-    files = [path] if path.is_file() else sorted(path.glob("*.json"))
-    return bool(files) and all(file.suffix == ".json" and is_scalabel(file) for file in files)
 
 
 def _lost_beside_class_names(data: AnnotatedData) -> frozenset[Trait]:
@@ -126,8 +73,8 @@ TABLES_HOLD: Final[frozenset[Trait]] = frozenset(
 FORMATS: Mapping[FormatName, Format] = {
     "mot": Format(
         looks_for="gt/gt.txt, NAME/gt/gt.txt, instances_txt/NAME.txt or a .txt file",
-        recognises=_is_mot,
-        read=_read_mot,
+        recognises=is_mot,
+        read=read_mot_or_mots,
         write=write_mot,
         image_place=mot_image_place,
         holds=frozenset(
@@ -260,8 +207,8 @@ FORMATS: Mapping[FormatName, Format] = {
     ),
     "coco": Format(
         looks_for="a .json file with images, annotations and categories",
-        recognises=lambda path: _coco_file(path) is not None,
-        read=_read_coco,
+        recognises=lambda path: coco_file(path) is not None,
+        read=read_coco_folder,
         write=write_coco,
         image_place=grouped_image_place,
         holds=frozenset(
@@ -284,7 +231,7 @@ FORMATS: Mapping[FormatName, Format] = {
     ),
     "scalabel": Format(
         looks_for="a .json file with a list of frames, or a folder of such",
-        recognises=_is_scalabel,
+        recognises=is_scalabel_folder,
         read=read_scalabel,
         write=write_scalabel,
         image_place=grouped_image_place,

@@ -20,7 +20,8 @@ from trackformer.data.annotations import AnnotatedFrame, AnnotatedSequence
 from trackformer.evaluation.metrics.told_apart import ToldApart, ranked_right, told_apart
 from trackformer.evaluation.trials.encoded import EncodedVideo
 from trackformer.models.trackformer import TrackFormer
-from trackformer.types import Memory, Predictions, TrackQueries, predictions_of
+from trackformer.predictions import Predictions, predictions_of
+from trackformer.types import Memory, TrackQueries
 
 GAPS: Final = (1, 4, 8, 16)
 """Frames between two sightings."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from trackformer.types import ModelOutput, Predictions
+from trackformer.predictions import Predictions
+from trackformer.types import ModelOutput
 
 
 def best_pairs(output: ModelOutput, image_index: int = 0, count: int = 100) -> Predictions:

@@ -15,6 +15,7 @@ from trackformer.boxes import (
     to_pixels_xyxy,
     xyxy_to_cxcywh,
 )
+from trackformer.predictions import Predictions
 from trackformer.tracking.lifecycle.decisions import (
     BirthsScored,
     Born,
@@ -39,7 +40,6 @@ from trackformer.tracking.lifecycle.tracks import (
     update_tracks,
 )
 from trackformer.tracking.settings import TrackerSettings
-from trackformer.types import Predictions
 
 
 def advance(

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from trackformer.boxes import non_maximum_suppression, to_pixels_xyxy
+from trackformer.predictions import Predictions
 from trackformer.tracking.lifecycle.decisions import (
     BirthsScored,
     Born,
@@ -35,7 +36,6 @@ from trackformer.tracking.lifecycle.tracks import (
     update_tracks,
 )
 from trackformer.tracking.settings import TrackerSettings
-from trackformer.types import Predictions
 
 LOST, BELOW = 0, 1
 """Columns of `Tracks.published_counts`."""

@@ -8,11 +8,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from trackformer.boxes import area, to_pixels_xyxy
+from trackformer.predictions import Predictions
 from trackformer.tracking.lifecycle.decisions import FoundAgain, Listener, nobody
 from trackformer.tracking.lifecycle.public_detections import squared_center_distance
 from trackformer.tracking.lifecycle.tracks import UNANSWERED, Tracks
 from trackformer.tracking.settings import TrackerSettings
-from trackformer.types import Predictions
 
 
 def find_again(

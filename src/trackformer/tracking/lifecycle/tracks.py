@@ -11,8 +11,9 @@ from torch import Tensor
 
 from trackformer.boxes import moved_on, smoothed_displacements
 from trackformer.errors import DataError
+from trackformer.predictions import Predictions
 from trackformer.tracking.settings import TrackerSettings
-from trackformer.types import Predictions, TrackQueries
+from trackformer.types import TrackQueries
 
 UNANSWERED = -1
 """In place of a query's row: no query shows where this track is now."""

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from trackformer.predictions import Predictions
 from trackformer.tracking.lifecycle.decisions import Decision, Rule, Told
 from trackformer.tracking.lifecycle.reasons import decisions_of
 from trackformer.tracking.lifecycle.tracks import Tracks, as_track_queries
@@ -18,7 +19,6 @@ from trackformer.tracking.tracing.records import (
     TracedLayer,
     TracedQuery,
 )
-from trackformer.types import Predictions
 
 NEARLY: Final = 0.5
 """Object queries below `birth_score` matter from this share of it on."""

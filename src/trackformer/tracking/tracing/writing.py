@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from trackformer.errors import DataError
+from trackformer.predictions import Predictions
 from trackformer.tracking.lifecycle.decisions import Told
 from trackformer.tracking.lifecycle.tracks import Tracks
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.tracing.reading import embeddings_beside
 from trackformer.tracking.tracing.records import TraceHeader, frame_as_json, header_as_json
 from trackformer.tracking.tracing.step import traced_frame
-from trackformer.types import Predictions
 
 
 class Trace:

@@ -13,11 +13,12 @@ from torch import Tensor
 from trackformer.boxes import cxcywh_to_xyxy, pairwise_iou, sanitise, share_inside
 from trackformer.evaluation.metrics.told_apart import ToldApart, told_apart
 from trackformer.models.trackformer import TrackFormer
+from trackformer.predictions import Predictions, predictions_of
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.training.losses.identities import sightings
 from trackformer.training.watching.observation import ObservedFrame
 from trackformer.training.watching.published_errors import published_errors_of
-from trackformer.types import NO_OBJECT, ModelOutput, Predictions, Target, predictions_of
+from trackformer.types import NO_OBJECT, ModelOutput, Target
 
 SAME_PLACE = 0.5
 """IoU from which a prediction is of an object."""

@@ -14,9 +14,9 @@ from jaxtyping import UInt8
 from trackformer.atomic_files import atomic_path
 from trackformer.boxes import to_pixels_xyxy
 from trackformer.input_settings import InputSettings
+from trackformer.predictions import predictions_of
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.training.watching.observation import ObservedFrame
-from trackformer.types import predictions_of
 from trackformer.video.drawing import track_colour
 
 TARGET_COLOUR: Final = (255, 255, 255)
