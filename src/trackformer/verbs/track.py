@@ -24,6 +24,7 @@ from trackformer.verbs.flags.video import (
     process_video,
     report_all,
 )
+from trackformer.verbs.flags.zones import add_zone_arguments, zone_counter
 
 if TYPE_CHECKING:
     from trackformer.models.frame_model import FrameModel
@@ -83,6 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"lowest score of a proposal that is asked about (default: {PROPOSAL_SCORE})",
     )
     add_offline_argument(parser)
+    add_zone_arguments(parser)
     add_also_argument(parser)
     add_settings_flags(
         parser,
@@ -99,6 +101,7 @@ def run(options: argparse.Namespace) -> int:
     from trackformer.tracking.settings import TrackerSettings
 
     changes = _tracker_changes(options)
+    zones = zone_counter(options)
     if len(options.sources) > 1:
         return _run_streams(options, changes)
     also = also_formats(options)
@@ -122,11 +125,12 @@ def run(options: argparse.Namespace) -> int:
             public_detections=public_detections,
             proposals=proposals,
             trace=_names(options, options.sources[0]) if options.trace else None,
+            zones=None if options.offline else zones,
             write_video=not options.no_video and not options.offline,
             overwrite=options.overwrite,
         )
         if options.offline:
-            run = with_hindsight(run, options)
+            run = with_hindsight(run, options, zones)
         return write_also(run, options.output, also, overwrite=options.overwrite)
 
     return process_video(options, options.sources[0], "tracks", work, every_layer=options.trace)

@@ -19,6 +19,7 @@ from trackformer.data.results import result_of, result_of_detections
 from trackformer.errors import DataError
 from trackformer.objects import Detections, TrackedObjects
 from trackformer.tracking.videos.output_files import OutputFiles
+from trackformer.tracking.videos.zones import Tally, ZoneCounter, draw_tallies
 from trackformer.video.drawing import TrackDrawer
 from trackformer.video.frames import Frame, FrameSource
 from trackformer.video.writing import VideoWriter
@@ -36,6 +37,7 @@ class ResultsWriter:
     _as_published: bool
     _source: FrameSource
     _class_names: tuple[str, ...]
+    _zones: ZoneCounter | None
 
     def append(self, frame: Frame, found: TrackedObjects | Detections) -> None:
         """Write what was found in the next frame.
@@ -57,9 +59,15 @@ class ResultsWriter:
                 self._masks.append(mots_frame_of(found))
         except OSError as error:
             raise DataError(f"results cannot be written: {error.strerror}") from error
+        tallies: tuple[Tally, ...] = ()
+        if self._zones is not None and isinstance(found, TrackedObjects):
+            tallies = self._zones.count(frame, found)
         if self._video is not None:
             # Drawn in the encoder's thread, while the model works on the next frame.
-            self._video.write_drawing(partial(self._drawer.draw, frame.pixels, found))
+            draw = partial(self._drawer.draw, frame.pixels, found)
+            self._video.write_drawing(
+                draw if not tallies else lambda: draw_tallies(draw(), tallies)
+            )
 
     def _video_record(self, frame: Frame) -> dict[str, Any]:
         """So that the results alone can become any format (`trackformer data convert`)."""
@@ -75,10 +83,12 @@ def open_outputs(
     class_names: tuple[str, ...],
     *,
     as_published: bool = False,
+    zones: ZoneCounter | None = None,
 ) -> Iterator[ResultsWriter]:
     """Files that are valid whenever the statement ends: by an exception, Ctrl-C, or the end.
 
-    `as_published`: boxes in the MOTChallenge file are off by the pixel of the published code.
+    `as_published`: boxes in the MOTChallenge file are off by the pixel of the published code;
+    `zones` also count, and are drawn.
 
     Raises:
         DataError: A file cannot be written.
@@ -97,7 +107,15 @@ def open_outputs(
         if files.video is not None:
             video = stack.enter_context(VideoWriter(files.video, source.frame_rate))
         yield ResultsWriter(
-            rows, lines, masks, video, TrackDrawer(class_names), as_published, source, class_names
+            rows,
+            lines,
+            masks,
+            video,
+            TrackDrawer(class_names),
+            as_published,
+            source,
+            class_names,
+            None if zones is None else stack.enter_context(zones),
         )
 
 

@@ -24,6 +24,7 @@ from trackformer.tracking.videos.output_files import OutputFiles, check_output, 
 from trackformer.tracking.videos.outputs import open_outputs
 from trackformer.tracking.videos.progress import progress_bar
 from trackformer.tracking.videos.reading import Reading
+from trackformer.tracking.videos.zones import ZoneCounter
 from trackformer.video.frames import Frame, FrameSource
 from trackformer.video.sources import open_source
 
@@ -56,6 +57,7 @@ def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a
     public_detections: PublicDetections | None = None,
     proposals: ProposalSource | None = None,
     trace: RunNames | None = None,
+    zones: ZoneCounter | None = None,
     write_video: bool = True,
     overwrite: bool = False,
 ) -> VideoRun:
@@ -74,6 +76,7 @@ def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a
         public_detections: Only objects that these show begin tracks; None: every object may.
         proposals: Another detector, about whose boxes the model is asked, too.
         trace: Write `trace.jsonl`, too (`docs/why.md`), with the names of what was tracked by what.
+        zones: Counts who crosses lines and enters zones, and is drawn, too.
         write_video: Also draw the tracks into a video.
         overwrite: Replace results that are in the folder already.
 
@@ -104,6 +107,7 @@ def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a
                 None if proposals is None else proposals.in_frame(frame),
             ),
             as_published=tracker.settings.compatibility == "reference",
+            zones=zones,
         )
 
 
@@ -170,6 +174,7 @@ def _run(
     find: Callable[[Frame, PreparedFrame], TrackedObjects | Detections],
     *,
     as_published: bool = False,
+    zones: ZoneCounter | None = None,
 ) -> VideoRun:
     reading = Reading(source, model)
     num_objects = 0
@@ -179,7 +184,7 @@ def _run(
         # Before the files are opened: a video without any frame leaves earlier ones alone.
         nullcontext(next(frames)) as first,
         open_outputs(
-            files, source, model.settings.class_names, as_published=as_published
+            files, source, model.settings.class_names, as_published=as_published, zones=zones
         ) as writer,
         progress_bar() as progress,
     ):
@@ -190,7 +195,7 @@ def _run(
             num_objects += len(found)
             progress.advance(task)
     return VideoRun(
-        files=files.written(),
+        files=files.written() + (() if zones is None else zones.written()),
         num_frames=reading.num_frames,
         num_objects=num_objects,
         seconds=time.monotonic() - start,
