@@ -1,8 +1,10 @@
 """Our models with the published settings and weights of a recording."""
 
+import copy
 import functools
 from typing import Any
 
+import torch
 from torch import nn
 
 from golden.recordings import published_weights, read_recording
@@ -45,6 +47,11 @@ def published_trackformer(name: str, **changes: Any) -> TrackFormer:
     model = build_model(ModelSettings(detector=detector, class_names=class_names))
     model.load_state_dict(from_published_trackformer(published_weights(name)))
     return model.eval()
+
+
+def in_precision(name: str, dtype: torch.dtype) -> TrackFormer:
+    """A copy of the published model; in float64 no processor's kernels make a difference."""
+    return copy.deepcopy(published_trackformer(name)).to(dtype)
 
 
 def published_settings(name: str) -> DetrSettings | DeformableDetrSettings:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from golden.weights_recipe import make_image, state_dict_of
-from trackformer.types import Images
+from trackformer.types import Images, TrackQueries
 
 FOLDER = Path(__file__).parent
 
@@ -29,6 +29,18 @@ def recorded_images(recording: dict[str, Any], dtype: torch.dtype = torch.float3
     sizes = zip(recording["image_keys"], recording["image_sizes"], strict=True)
     images = Images.from_list([make_image(key, *size) for key, size in sizes])
     return Images(images.pixels.to(dtype), images.is_padding, images.image_sizes)
+
+
+def previous_images(recording: dict[str, Any], dtype: torch.dtype = torch.float32) -> Images:
+    return recorded_images(recording | {"image_keys": recording["prev_image_keys"]}, dtype)
+
+
+def recorded_tracks(recording: dict[str, Any], dtype: torch.dtype = torch.float32) -> TrackQueries:
+    embeddings, boxes = (
+        torch.stack([target[key] for target in recording["targets_in"]]).to(dtype)
+        for key in ("track_query_hs_embeds", "track_query_boxes")
+    )
+    return TrackQueries(embeddings, boxes, torch.zeros(boxes.shape[:2], dtype=torch.bool))
 
 
 def all_layers(outputs: dict[str, Any], key: str) -> Tensor:

@@ -1,18 +1,18 @@
 """Masks and their losses equal those of the published code."""
 
-import copy
-
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
-from golden.published_models import published_trackformer
+from golden.answers import answer, recorded_answer
+from golden.published_models import in_precision, published_trackformer
 from golden.recordings import published_weights, read_recording, recorded_images
-from models.test_trackformer_parity import recorded_tracks
+from golden.spread import beyond_spread
 from trackformer.checkpoints.published.names import from_published_detr
 from trackformer.masks import mask_probabilities, masks_at
 from trackformer.training.losses.masks import mask_losses
-from trackformer.types import ModelOutput, Target
+from trackformer.types import Target
 
 PANOPTIC = "detr_r50_small_segm_panoptic"
 TRACKING = "trackformer_vanilla_segm_small"
@@ -20,37 +20,21 @@ ORIGINAL_SIZE = 3
 """The images came at three times the size that the network saw."""
 
 
-@pytest.fixture(scope="module", params=[torch.float32, torch.float64])
-def answer(request) -> ModelOutput:
-    """What our model with the published weights says of the recorded images."""
-    model = copy.deepcopy(published_trackformer(PANOPTIC)).to(request.param)
-    with torch.no_grad():
-        return model.with_masks(model(recorded_images(read_recording(PANOPTIC), request.param)))
+@pytest.mark.parametrize(
+    ("name", "run"), [(PANOPTIC, "no_track"), (TRACKING, "no_track"), (TRACKING, "with_track")]
+)
+def test_masks_are_the_published_ones(name, run):
+    ours, recorded = (
+        answer(in_precision(name, torch.float64), name, run),
+        recorded_answer(name, run),
+    )
+    assert "masks" in recorded.outputs
+    assert not beyond_spread(f"{name}, {run}", ours, recorded)
 
 
-def test_masks_of_detr_are_the_published_ones(answer):
-    published = read_recording(PANOPTIC)["outputs"]["pred_masks_sub"]
-    torch.testing.assert_close(answer.masks[:, ::3].float(), published, atol=2e-5, rtol=0)
-
-
-@torch.no_grad()
-def test_masks_of_tracks_are_the_published_ones():
-    model, recording = published_trackformer(TRACKING), read_recording(TRACKING)
-    images = recorded_images(recording)
-    for run, tracks in (
-        ("no_track", None),
-        ("with_track", recorded_tracks(recording["with_track"])),
-    ):
-        masks = model.with_masks(model(images, tracks)).masks
-        published = recording[run]["outputs"]["pred_masks_sub"]
-        torch.testing.assert_close(masks[:, ::3], published, atol=2e-5, rtol=0)
-
-
-@torch.no_grad()
 def test_masks_in_pixels_are_the_published_ones():
     recording = read_recording(TRACKING)
-    images, model = recorded_images(recording), published_trackformer(TRACKING)
-    masks = model.with_masks(model(images)).masks
+    masks = every_mask(TRACKING)
     for image, (height, width) in enumerate(recording["image_sizes"]):
         probabilities = mask_probabilities(masks[image], (160, 224), (height, width))
         # Original pixels 0, 8, 16, ... show the network's pixels 0, 2, 5, ...
@@ -58,7 +42,8 @@ def test_masks_in_pixels_are_the_published_ones():
             torch.arange(0, side * ORIGINAL_SIZE, 8) // ORIGINAL_SIZE for side in (height, width)
         )
         ours = probabilities[0:6:3, rows][..., columns]
-        torch.testing.assert_close(ours, recording["segm_probs_sub"][image], atol=1e-5, rtol=0)
+        recorded = recording["segm_probs_sub"][image]
+        torch.testing.assert_close(ours, recorded, atol=1e-5, rtol=0)
         original = (height * ORIGINAL_SIZE, width * ORIGINAL_SIZE)
         areas = masks_at(probabilities, original).flatten(1).sum(1)
         published = recording["segm_binary_area"][image]
@@ -66,11 +51,11 @@ def test_masks_in_pixels_are_the_published_ones():
         assert (areas - published).abs().max() <= 4 * ORIGINAL_SIZE**2
 
 
-def test_masks_of_detr_in_pixels_are_the_published_ones(answer):
-    recording = read_recording(PANOPTIC)
+def test_masks_of_detr_in_pixels_are_the_published_ones():
+    recording, all_masks = read_recording(PANOPTIC), every_mask(PANOPTIC)
     for image, (height, width) in enumerate(recording["image_sizes"]):
         original = (height * ORIGINAL_SIZE, width * ORIGINAL_SIZE)
-        probabilities = mask_probabilities(answer.masks[image], (160, 224), (height, width))
+        probabilities = mask_probabilities(all_masks[image], (160, 224), (height, width))
         masks = masks_at(probabilities, original)
         published = recording["segm_results_packed"][image]
         difference = masks[:2, None, ::4, ::4] ^ published["first2_sub4"].bool()
@@ -81,7 +66,7 @@ def test_masks_of_detr_in_pixels_are_the_published_ones(answer):
 
 def test_mask_losses_and_gradients_are_the_published_ones():
     recording = read_recording(PANOPTIC)
-    model = copy.deepcopy(published_trackformer(PANOPTIC)).double()
+    model = in_precision(PANOPTIC, torch.float64)
     output = model(recorded_images(recording, torch.float64))
     index = torch.full(output.is_padding.shape, -1)
     for image, (queries, targets) in enumerate(recording["matcher_indices"]):
@@ -104,6 +89,12 @@ def test_mask_losses_and_gradients_are_the_published_ones():
 def test_every_published_weight_has_its_place():
     ours = published_trackformer(PANOPTIC).detector.state_dict().keys()
     assert from_published_detr(published_weights(PANOPTIC)).keys() == ours
+
+
+@torch.no_grad()
+def every_mask(name: str) -> Tensor:
+    model = in_precision(name, torch.float64)
+    return model.with_masks(model(recorded_images(read_recording(name), torch.float64))).masks
 
 
 def targets_of(recording: dict) -> list[Target]:

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from golden.answers import TRACKFORMERS
 from golden.recordings import read_recording
-from models.test_trackformer_parity import NAMES
 from trackformer.boxes import to_pixels_xyxy
 from trackformer.models.parts.best_pairs import best_pairs
 from trackformer.types import ModelOutput, Predictions, predictions_of
@@ -29,7 +29,7 @@ def test_deformable_detr_has_the_hundred_best_pairs_of_query_and_class(name):
         assert_results(best_pairs(output, image), name, image)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", TRACKFORMERS)
 def test_every_query_of_a_tracker_has_its_best_class(name):
     recording = read_recording(name)
     # Recorded without a previous frame.

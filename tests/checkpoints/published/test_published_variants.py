@@ -7,9 +7,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from golden.recordings import FOLDER, read_manifest, read_recording, recorded_images
+from golden.recordings import (
+    FOLDER,
+    previous_images,
+    read_manifest,
+    read_recording,
+    recorded_images,
+)
 from golden.weights_recipe import state_dict_of
-from models.test_trackformer_parity import previous_images
 from trackformer import load_model
 from trackformer.checkpoints.published.names import from_published_trackformer
 from trackformer.checkpoints.published.settings import (

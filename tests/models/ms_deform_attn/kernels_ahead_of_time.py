@@ -102,10 +102,11 @@ def stack_of(program: bytes) -> int:
 
 
 if __name__ == "__main__":
-    driver.set_active(PretendedDriver(int(sys.argv[1])))
     records = []
-    for words in sys.argv[2:]:
-        dtype, num_channels = words.split(",")
+    for words in sys.argv[1:]:
+        capability, dtype, num_channels = words.split(",")
+        driver.set_active(PretendedDriver(int(capability)))
+        case = {"capability": capability, "dtype": dtype, "channels": num_channels}
         for name, kernel in compiled_kernels(getattr(torch, dtype), int(num_channels)).items():
-            records.append({"dtype": dtype, "channels": num_channels} | record_of(name, kernel))
+            records.append(case | record_of(name, kernel))
     sys.stdout.write(json.dumps(records))

@@ -17,7 +17,12 @@ from trackformer.models.ms_deform_attn.choice import REFERENCE, TRITON
 TESTS = Path(__file__).parents[2]
 
 
-def compiled(capability: int, cases: list[str], cache: Path) -> list[dict[str, object]]:
+CASES = ("90,float32,32", "90,bfloat16,32", "90,bfloat16,36", "80,bfloat16,36")
+"""Compute capability (9.0: Hopper, 8.0: Ampere), dtype, channels of a head."""
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
     """In another process: in this one Triton imitates a GPU."""
     triton = pytest.importorskip("triton")
     if not (Path(triton.__file__).parent / "backends/nvidia/bin/cuobjdump").exists():
@@ -25,11 +30,11 @@ def compiled(capability: int, cases: list[str], cache: Path) -> list[dict[str, o
     environment = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}
     environment |= {
         "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path]),
-        "TRITON_CACHE_DIR": str(cache),
+        "TRITON_CACHE_DIR": str(tmp_path_factory.mktemp("triton")),
     }
     program = ["-W", "error", "-m", "models.ms_deform_attn.kernels_ahead_of_time"]
     answer = subprocess.run(
-        [sys.executable, *program, str(capability), *cases],
+        [sys.executable, *program, *CASES],
         env=environment,
         capture_output=True,
         text=True,
@@ -39,22 +44,19 @@ def compiled(capability: int, cases: list[str], cache: Path) -> list[dict[str, o
     return json.loads(answer.stdout)
 
 
-def test_kernels_for_hopper_fit_registers_and_read_and_add_sixteen_bytes_at_once(tmp_path):
-    for record in compiled(90, ["float32,32", "bfloat16,32", "bfloat16,36"], tmp_path):
-        assert record["stack"] == 0, record
-        assert record["fences"] == 0, record
+def test_kernels_fit_registers_without_fences(compiled):
+    assert [record["stack"] for record in compiled] == [0] * 2 * len(CASES)
+    assert [record["fences"] for record in compiled] == [0] * 2 * len(CASES)
+
+
+def test_kernels_for_hopper_read_and_add_sixteen_bytes_at_once(compiled):
+    for record in (each for each in compiled if each["capability"] == "90"):
         is_backward = record["kernel"] == "backward_kernel"
         assert record["widest_sum"] == (4 if is_backward else 1)
         # Backward, 16 bits are read as wide as float32 is added: 4 channels. A row of 36 channels
         # of 16 bits begins at a multiple of 8 bytes.
         is_halved = record["dtype"] == "bfloat16" and (is_backward or record["channels"] == "36")
         assert record["widest_read"] == (2 if is_halved else 4)
-
-
-def test_kernels_for_ampere_fit_registers_without_fences(tmp_path):
-    records = compiled(80, ["bfloat16,36"], tmp_path)
-    assert [record["stack"] for record in records] == [0, 0]
-    assert [record["fences"] for record in records] == [0, 0]
 
 
 @pytest.mark.parametrize("num_channels", [4, 36])

@@ -52,9 +52,11 @@ def set_prediction_loss(  # noqa: PLR0913 - what was predicted, what was meant, 
         settings: Weights and the kind of classification loss.
         num_track_queries: How many of the queries, the first ones, are track queries.
     """
-    # float32 whatever the autocast: sums over thousands of queries lose small terms in half.
+    # float32 at least, whatever the autocast: sums over thousands of queries lose small terms in
+    # half.
     with torch.autocast(class_logits.device.type, enabled=False):
-        class_logits, boxes = class_logits.float(), boxes.float()
+        dtype = torch.promote_types(class_logits.dtype, torch.float32)
+        class_logits, boxes = class_logits.to(dtype), boxes.to(dtype)
         target_boxes, target_labels = padded_targets(targets, boxes)
         is_matched = target_index >= 0
         image = torch.arange(len(targets), device=boxes.device)[None, :, None]
