@@ -33,6 +33,7 @@ from trackformer.training.optimizer import build_optimizer, build_schedule
 from trackformer.training.queries.denoising import Denoiser
 from trackformer.training.settings import TrainingSettings
 from trackformer.training.watching.observation import Observer
+from trackformer.training.watching.trackers import other_trackers
 from trackformer.types import Clip
 
 
@@ -72,7 +73,7 @@ class ClipTrainer(nn.Module):
 
 @dataclass(slots=True)
 class Run:
-    """The objects of a run; `step` and `best_score` are all that is not in one of them."""
+    """The objects of a run; only `step` and what is known of scores are in none of them."""
 
     settings: TrainingSettings
     accelerator: Accelerator
@@ -86,6 +87,7 @@ class Run:
     validation: Validation | None
     step: int = 0
     best_score: float | None = None
+    evaluations_since_best: int = 0
     stop_requested: bool = field(default=False)
 
     def is_due(self, every: int) -> bool:
@@ -102,6 +104,7 @@ def build_run(settings: TrainingSettings) -> Run:
     """
     accelerator = Accelerator(
         mixed_precision=settings.precision,
+        log_with=other_trackers(settings) or None,
         # A batch without any track query leaves the carry projection unused.
         kwargs_handlers=[
             DistributedDataParallelKwargs(find_unused_parameters=True),
