@@ -1,16 +1,20 @@
-# Two commands on a fresh machine: `make demo` and `make test`. Each does all its set-up in .venv.
+# Three commands on a fresh machine: `make demo`, `make test` and `make docs`. Each does all its set-up in .venv.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 KERNEL := $(wildcard src/trackformer/models/ms_deform_attn/kernel/*)
 
-.PHONY: demo test check clean
+.PHONY: demo test docs check clean
 
 demo: $(VENV)/.installed
 	$(BIN)/trackformer demo --output runs/demo
 
 test: $(VENV)/.installed-test
 	scripts/check $(BIN)
+
+# Links and references that lead nowhere fail. To read it, with search: python3 -m http.server -d site -b 127.0.0.1
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # constraints.txt holds the exact versions the tests ran with, so two installs are the same.
 $(VENV)/.installed: pyproject.toml setup.py constraints.txt $(KERNEL)
@@ -22,5 +26,9 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[test]"
 	touch $@
 
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[docs]"
+	touch $@
+
 clean:
-	rm -rf $(VENV) runs build dist
+	rm -rf $(VENV) runs build dist site

@@ -21,8 +21,10 @@ from trackformer.verbs import (
     demo,
     detect,
     evaluate,
+    explain,
     export,
     info,
+    inspect,
     track,
     train,
     tune,
@@ -94,7 +96,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     verbs = parser.add_subparsers(dest="verb", title="verbs", metavar="VERB")
-    modules = (track, detect, train, evaluate, tune, benchmark, data, convert, export, demo, info)
+    modules = (
+        *(track, detect, inspect, explain, train, evaluate, tune, benchmark),
+        *(data, convert, export, demo, info),
+    )
     for module in modules:
         name = module.__name__.rpartition(".")[2]
         verb = verbs.add_parser(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
@@ -45,9 +45,10 @@ def convert_annotations(  # noqa: PLR0913 - each is a choice of its own, and mos
     image_folders: Sequence[Path] = (),
     images: ImageMode = "link",
     key_frame_iou: float | None = None,
+    change: Callable[[AnnotatedData], AnnotatedData] | None = None,
     overwrite: bool = False,
 ) -> Conversion:
-    """Read any known format and write a folder of another.
+    """Read any known format, change it if asked to, and write a folder of another.
 
     Tracks become as few key frames as keep an IoU of 0.9, unless `key_frame_iou` says otherwise: so
     that a person corrects them, and does not draw them again.
@@ -60,6 +61,8 @@ def convert_annotations(  # noqa: PLR0913 - each is a choice of its own, and mos
         raise DataError(f"{destination}: expected a folder that does not hold the source {source}")
     source_format = source_format or recognised_format(source)
     data = read_annotations(source, source_format, image_folders=image_folders)
+    if change is not None:
+        data = change(data)
     if key_frame_iou is None and source_format == "tracks":
         key_frame_iou = TRACKS_KEY_FRAME_IOU
     return write_annotations(

@@ -76,7 +76,9 @@ def read_run(folder: Path) -> RunFolder:
 
 def _frame(record: dict[str, Any]) -> tuple[dict[int, Seen], float | None]:
     seen = {
-        int(each["track_id"]): Seen(np.array(each["box_xyxy"]), each["score"], str(each["label"]))
+        int(each["track_id"]): Seen(
+            np.array(each["box_xyxy"]), float(each["score"]), str(each["label"])
+        )
         for each in record["objects"]
     }
     return seen, record["time_s"]

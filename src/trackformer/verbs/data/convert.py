@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from trackformer.data.annotations import AnnotatedData
 
 SUMMARY: Final = "Write annotated data in another format."
 FORMAT_NAMES: Final = (
@@ -44,6 +50,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="IOU",
         help="cvat, label-studio: only as many key frames as keep all boxes, moved evenly between "
         "them, at this IoU (default: 0.9 for tracks, every box for annotations)",
+    )
+    parser.add_argument(
+        "--corrections",
+        type=Path,
+        metavar="FILE.json",
+        help="tracks: joined, split and deleted as trackformer inspect saved it (docs/why.md)",
+    )
+    parser.add_argument(
+        "--video",
+        metavar="SOURCE",
+        help="tracks: the video that was tracked, whose frames become the images of DST",
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="replace DST if an earlier conversion made it"
@@ -93,18 +110,44 @@ def run(options: argparse.Namespace) -> int:
     from trackformer.data.convert import convert_annotations
 
     check_key_frame_iou(options)
-    made = convert_annotations(
-        options.source,
-        options.destination,
-        options.to,
-        source_format=options.format,
-        image_folders=options.image_folder,
-        images=options.images,
-        key_frame_iou=options.key_frame_iou,
-        overwrite=options.overwrite,
-    )
+    with ExitStack() as stack:
+        made = convert_annotations(
+            options.source,
+            options.destination,
+            options.to,
+            source_format=options.format,
+            image_folders=options.image_folder,
+            images=options.images,
+            key_frame_iou=options.key_frame_iou,
+            change=_change(options, stack),
+            overwrite=options.overwrite,
+        )
     print(f"{made.num_sequences} sequences, {made.num_frames} frames, {made.num_boxes} boxes")
     if made.not_held:
         print(f"{options.to} cannot hold: {', '.join(made.not_held)}")
     print(options.destination)
     return 0
+
+
+def _change(
+    options: argparse.Namespace, stack: ExitStack
+) -> Callable[[AnnotatedData], AnnotatedData] | None:
+    """What corrections and a video make of tracks; what they need is there until `stack` ends."""
+    if options.corrections is None and options.video is None:
+        return None
+    from trackformer.inspecting.corrections import corrected, read_corrections
+    from trackformer.inspecting.frame_images import with_images
+
+    corrections = () if options.corrections is None else read_corrections(options.corrections)
+
+    def change(data: AnnotatedData) -> AnnotatedData:
+        data = corrected(data, corrections)
+        if options.video is None:
+            return data
+        parent = options.destination.resolve().parent
+        parent.mkdir(parents=True, exist_ok=True)
+        # On the disk of the destination, where a link is enough.
+        folder = stack.enter_context(TemporaryDirectory(prefix=".frames.", dir=parent))
+        return with_images(data, options.video, Path(folder))
+
+    return change
