@@ -151,7 +151,7 @@ class ZoneCounter:
             self._file.close()
         if self._heated is not None:
             with whole_file(self._folder / HEAT_MAP) as partial:
-                encoded = cv2.imencode(".jpg", cv2.cvtColor(self._heated, cv2.COLOR_RGB2BGR))[1]
+                encoded = cv2.imencode(".jpg", self._heated)[1]
                 partial.write_bytes(encoded.tobytes())
 
     def count(self, frame: Frame, objects: TrackedObjects) -> tuple[Tally, ...]:
@@ -163,7 +163,9 @@ class ZoneCounter:
         detections = objects.to_supervision()
         if self._heat is not None and len(objects):
             # Over the newest picture: where objects stood since the beginning.
-            self._heated = self._heat.annotate(frame.pixels.copy(), detections)
+            # Its colours are meant for OpenCV's order of channels.
+            scene = cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2BGR)
+            self._heated = self._heat.annotate(scene, detections)
         rows: list[tuple[Any, ...]] = []
         for counter in self._counters:
             for event, row in counter.events(detections):

@@ -22,7 +22,7 @@ def other_trackers(settings: TrainingSettings) -> list[str]:
     Raises:
         ConfigError: The package of one is not installed.
     """
-    wanted = [name for name in settings.log if name != OWN]
+    wanted: list[str] = [name for name in settings.log if name != OWN]
     there = {str(tracker) for tracker in get_available_trackers()}
     for name in wanted:
         if name not in there:
