@@ -130,6 +130,7 @@ def _busy_tracker(model: TrackFormer) -> Tracker:
         labels=whole,
         embeddings=torch.randn(TRACKS, model.embedding_size, generator=generator),
         frames_missed=whole,
+        unseen_for=torch.zeros(len(whole)),
         published_counts=torch.zeros(TRACKS, 2, dtype=torch.long),
         next_id=TRACKS + 1,
         frame_index=0,

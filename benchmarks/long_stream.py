@@ -48,8 +48,8 @@ def rows_of(num_frames: int) -> Iterator[Row]:
     """Each as soon as it is reached."""
     torch.set_num_threads(1)
     keep_freed_memory()  # as the programs do
-    model = optimised(_model())
-    tracker = Tracker(model, _settings(model))
+    model = optimised(tiny_model())
+    tracker = Tracker(model, settings_amid(model))
     random = np.random.default_rng(0)
     for index in range(1, num_frames + 1):
         tracker.update(random.integers(0, 256, (*SIZE, 3), dtype=np.uint8))
@@ -58,7 +58,8 @@ def rows_of(num_frames: int) -> Iterator[Row]:
             yield Row(index, resident_megabytes(), tracks.next_id - 1, len(tracks.ids))
 
 
-def _model() -> TrackFormer:
+def tiny_model() -> TrackFormer:
+    """Random weights, for frames of any size."""
     torch.manual_seed(0)
     detector = DeformableDetrSettings(
         backbone=BackboneSettings(name="resnet18"),
@@ -77,7 +78,7 @@ def _model() -> TrackFormer:
     return model.eval()
 
 
-def _settings(model: TrackFormer) -> TrackerSettings:
+def settings_amid(model: TrackFormer) -> TrackerSettings:
     """Thresholds amid the model's scores, so that they are crossed all the time."""
     frames = torch.from_numpy(np.random.default_rng(1).normal(size=(3, 3, *SIZE))).float()
     with torch.inference_mode():

@@ -20,8 +20,8 @@ def problem_of(content) -> str:
     return str(caught.value)
 
 
-def test_the_nano_recipe_is_valid():
-    settings = read_settings(TrainingSettings, NANO)
+def test_the_first_nano_recipe_is_valid():
+    settings = read_settings(TrainingSettings, NANO.with_name("nano_first.yaml"))
     assert settings.optimizer.learning_rate == 4e-4
     assert [source.weight for source in settings.sources] == [0.75, 0.15, 0.1]
 

@@ -49,6 +49,7 @@ def test_nothing_about_a_scene_is_chosen_on_it():
         "c": {"HOTA": 20},
     }
     assert best_choice(list(scenes.values())) == 0
+    assert chosen_on_the_others({"a": hota(10, 90)}) == {"a": {"HOTA": 10}}
 
 
 def test_takeovers_are_tracks_that_go_on_with_somebody_else():

@@ -27,8 +27,8 @@ from trackformer.data.synthetic.settings import SyntheticSettings
 from trackformer.evaluation.metrics.tracking import evaluate_tracking
 from trackformer.evaluation.trials.encoded import encode_video, track_encoded
 from trackformer.models.trackformer import TrackFormer
+from trackformer.tracking.object_detector import detections_of
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
-from trackformer.tracking.tracker import detections_of
 
 FOLDER: Final = RUNS / "track_queries"
 IMAGE_SIZE: Final = (128, 192)

@@ -24,6 +24,8 @@ def main() -> None:
     options = _parser().parse_args()
     keep_freed_memory()
     scenes = scored_scenes(read_annotations(options.data).sequences)
+    if options.scenes is not None:
+        scenes = tuple(scene for scene in scenes if scene.name in options.scenes)
     theirs = {
         scene.name: scores_of_peer(
             options.detector, scene, options.runs / "peer" / f"{scene.name}.json"
@@ -72,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--weights", help="score these on all scenes instead: they have seen none of them"
     )
+    parser.add_argument("--scenes", nargs="+", help="score these only")
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="settings of the recipe")
     return parser
 

@@ -52,7 +52,9 @@ def best_choice(scenes: Sequence[Sequence[Scores]]) -> int:
 
 
 def chosen_on_the_others(scenes: Mapping[str, Sequence[Scores]]) -> dict[str, Scores]:
-    """Each scene's scores with the choice that is best on all the others."""
+    """Scores of each scene with the choice that is best on the others; of one alone, the first."""
+    if len(scenes) == 1:
+        return {name: choices[0] for name, choices in scenes.items()}
     return {
         name: choices[best_choice([other for key, other in scenes.items() if key != name])]
         for name, choices in scenes.items()

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from trackformer.models.settings import ModelSettings
     from trackformer.models.trackformer import TrackFormer
     from trackformer.objects import Detections, TrackedObjects
+    from trackformer.tracking.object_detector import ObjectDetector
     from trackformer.tracking.settings import DetectSettings, TrackerSettings
-    from trackformer.tracking.tracker import ObjectDetector, Tracker
+    from trackformer.tracking.tracker import Tracker
     from trackformer.tracking.videos.run import track_video
     from trackformer.tracking.videos.streams import track_streams
     from trackformer.types import Images, ModelOutput, TrackQueries
@@ -56,7 +57,7 @@ _HOME = {
     "Images": "trackformer.types",
     "ModelOutput": "trackformer.types",
     "ModelSettings": "trackformer.models.settings",
-    "ObjectDetector": "trackformer.tracking.tracker",
+    "ObjectDetector": "trackformer.tracking.object_detector",
     "TrackFormer": "trackformer.models.trackformer",
     "TrackFormerError": "trackformer.errors",
     "TrackQueries": "trackformer.types",

@@ -166,28 +166,30 @@ def _generalised(intersection: Tensor, union: Tensor, hull: Tensor) -> Tensor:
 def moved_on(
     boxes: Float[Tensor, "T 4"],
     displacements: Float[Tensor, "T 2"],
-    frames_missed: Int[Tensor, " T"],
+    unseen_for: Float[Tensor, " T"] | Int[Tensor, " T"],
     motion: float | int,
     lost_motion: float | int,
+    elapsed: float = 1.0,
 ) -> Float[Tensor, "T 4"]:
     """Where to look for objects in the next frame: a lost one is where it would be by now.
 
     Args:
         boxes: cxcywh in the frame where each object was last seen.
-        displacements: How far each centre moves in a frame.
-        frames_missed: Frames since then; 0 = seen in the frame before the next.
+        displacements: How far each centre moves in a unit of time: a second, or a frame.
+        unseen_for: Time since then, up to the frame before the next; 0 = seen in that.
         motion: Share of the displacement by which boxes move on.
         lost_motion: How fast missed ones go on, relative to those just seen.
+        elapsed: From the frame before to the next.
     """
-    num_frames = 1 + lost_motion * frames_missed[:, None]
-    centres = boxes[:, :2] + motion * num_frames * displacements
+    time = elapsed + lost_motion * unseen_for[:, None]
+    centres = boxes[:, :2] + motion * time * displacements
     return torch.cat([centres, boxes[:, 2:]], dim=-1)
 
 
 def smoothed_displacements(
     before: Float[Tensor, "T 2"], moved: Float[Tensor, "T 2"], smoothing: float
 ) -> Float[Tensor, "T 2"]:
-    """How far centres move in a frame, from what was believed before and what was just seen.
+    """How far centres move in a unit of time, from what was believed before and what was just seen.
 
     Boxes tremble from frame to frame by as much as slow objects move: average, unless first.
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from browser import told_by
+from trackformer.errors import DataError
 from trackformer.inspecting.inspect_run import inspect_run
 from trackformer.inspecting.serving import server_of
 from trackformer.tracking.settings import TrackerSettings
@@ -106,6 +107,15 @@ def test_corrections_made_in_the_page_come_back_as_they_are_read(traced, tmp_pat
 def test_the_search_finds_a_frame(traced, tmp_path):
     script = "search('frame 3'); return document.querySelector('#clock').textContent;"
     assert told_by(traced / "inspector.html", script, tmp_path).startswith("frame 3 of 5")
+
+
+def test_a_trace_of_other_tracks_is_refused(traced, tmp_path):
+    for name in ("tracks.jsonl", "trace.jsonl", "trace_queries.f32"):
+        (tmp_path / name).write_bytes((traced / name).read_bytes())
+    text = (tmp_path / "tracks.jsonl").read_text()
+    (tmp_path / "tracks.jsonl").write_text(text.replace('"track_id": 1,', '"track_id": 9999,'))
+    with pytest.raises(DataError, match="knows nothing of #9999 in frame 0"):
+        inspect_run(tmp_path)
 
 
 def test_two_runs_stand_side_by_side(traced, tmp_path):

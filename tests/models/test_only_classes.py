@@ -8,8 +8,9 @@ import torch
 
 from tiny_models import tiny_model
 from trackformer.models.only_classes import OnlyClasses
+from trackformer.tracking.object_detector import ObjectDetector
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
-from trackformer.tracking.tracker import ObjectDetector, Tracker
+from trackformer.tracking.tracker import Tracker
 
 NAMES = ("person", "dog")
 FRAME = np.random.default_rng(0).integers(0, 255, (48, 64, 3), dtype=np.uint8)

@@ -8,8 +8,9 @@ import torch
 
 from tiny_models import tiny_model
 from trackformer.errors import ConfigError, DataError
+from trackformer.tracking.object_detector import ObjectDetector
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
-from trackformer.tracking.tracker import ObjectDetector, Tracker, as_pixels, settings_for
+from trackformer.tracking.tracker import Tracker, as_pixels, settings_for
 
 # Random models are sure of nothing: everything is a track, at most six.
 EAGER = TrackerSettings(
@@ -131,7 +132,7 @@ def test_the_model_brings_its_thresholds():
 
 def test_unknown_stored_thresholds_are_refused():
     model = tiny_model("rt_detr")
-    model.settings = model.settings.model_copy(update={"tracker": {"patients": 30}})
+    model.settings = model.settings.model_copy(update={"tracker": {"pacience": 30}})
     with pytest.raises(ConfigError, match="did you mean 'patience'"):
         Tracker(model)
 

@@ -17,8 +17,9 @@ from trackformer.models.fast.optimize import optimize_for_inference
 from trackformer.models.fast.replayed import ReplayedDetector
 from trackformer.models.ms_deform_attn.choice import REFERENCE, forced_implementation
 from trackformer.models.settings import DeformableDetrSettings, DetrSettings
+from trackformer.tracking.object_detector import ObjectDetector
 from trackformer.tracking.steps import update_together
-from trackformer.tracking.tracker import ObjectDetector, Tracker, prepare_frame
+from trackformer.tracking.tracker import Tracker, prepare_frame
 from trackformer.training.matching import match
 from trackformer.training.settings import MatchingSettings
 from tracking.compiled_tracking import RESTLESS, restless_model

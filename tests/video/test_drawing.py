@@ -68,6 +68,14 @@ def test_a_trail_begins_anew_where_frames_change_their_size():
     assert (drawn[62:, :] == 100).all()
 
 
+def test_trails_can_go_on_from_frames_that_are_not_drawn():
+    first, second = tracked([7], [[0, 20, 20, 60]]), tracked([7], [[120, 20, 140, 60]])
+    drawn, followed = TrackDrawer(["person"]), TrackDrawer(["person"])
+    drawn.draw(blank(), first)
+    followed.follow(first, (120, 160))
+    assert (drawn.draw(blank(), second) == followed.draw(blank(), second)).all()
+
+
 def test_trails_end_after_their_length():
     drawer = TrackDrawer(["person"], trail_length=3)
     for left in range(10):

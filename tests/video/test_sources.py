@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from trackformer.errors import DataError
 from trackformer.frame_files import natural_order
@@ -77,6 +78,31 @@ def test_an_image_that_is_no_frame_is_left_out_and_named(
 def test_a_glob_chooses_files(make_images: Callable[..., Path], grey_level: Callable[[int], int]):
     folder = make_images(["left1.png", "right1.png", "left2.png"])
     assert levels_of(str(folder / "left*.png")) == [grey_level(0), grey_level(2)]
+
+
+@pytest.mark.parametrize("suffix", ["tif", "webp", "png"])
+def test_a_stack_or_animation_is_a_video_of_all_its_pictures(tmp_path: Path, suffix: str):
+    path = tmp_path / f"a.{suffix}"
+    pictures = [Image.new("RGB", (8, 8), (level, level, level)) for level in (0, 80, 160)]
+    pictures[0].save(
+        path, save_all=True, append_images=pictures[1:], duration=200, lossless=suffix == "webp"
+    )
+    assert levels_of(path) == [0, 80, 160]
+    with open_source(path) as source:
+        times = [None] * 3 if suffix == "tif" else [0.0, pytest.approx(0.2), pytest.approx(0.4)]
+        assert [frame.time_s for frame in source] == times
+        assert source.frame_rate == (25 if suffix == "tif" else pytest.approx(5))
+
+
+def test_a_stack_is_no_frame_of_a_folder(make_images: Callable[..., Path]):
+    folder = make_images(["1.tif"])
+    picture = Image.new("L", (8, 8))
+    picture.save(folder / "2.tif", save_all=True, append_images=[picture])
+    with (
+        open_source(folder) as source,
+        pytest.raises(DataError, match=r"2\.tif: expected one picture in each file of a folder"),
+    ):
+        list(source)
 
 
 def test_an_image_is_a_video_of_one_frame(

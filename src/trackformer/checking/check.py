@@ -20,6 +20,7 @@ from trackformer.checking.frames import (
     check_frozen,
     check_images,
     check_objects,
+    check_stacks,
 )
 from trackformer.checking.identities import (
     check_absences,
@@ -48,6 +49,7 @@ CHECKS: tuple[Check, ...] = (
     check_single_boxes,
     check_absences,
     check_images,
+    check_stacks,
     check_forgotten_frames,
     check_frozen,
     check_frame_rate,

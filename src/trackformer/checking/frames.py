@@ -102,6 +102,21 @@ def check_images(inspected: Inspected) -> Iterator[Finding]:
         yield Finding("image-size", "error", what, remedy, tuple(resized))
 
 
+def check_stacks(inspected: Inspected) -> Iterator[Finding]:
+    """Files of several pictures, of which only one could be a frame."""
+    stacked = [
+        frame_place(sequence, frame)
+        for sequence, frame in _frames(inspected)
+        if frame.image_path is not None
+        and frame.image_path in inspected.images
+        and inspected.images[frame.image_path].num_pictures > 1
+    ]
+    if stacked:
+        what = f"{len(stacked)} image files hold several pictures"
+        remedy = "save each picture in a file of its own"
+        yield Finding("several-pictures", "error", what, remedy, tuple(stacked))
+
+
 def check_frozen(inspected: Inspected) -> Iterator[Finding]:
     """Stretches of a video in which the picture stands still to the last pixel."""
     places = []

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Int, UInt8
 
 from trackformer.checking.records import ImageFacts
-from trackformer.image_files import image_size
+from trackformer.image_files import image_size, num_pictures
 
 HASH_INPUT, HASH_SIDE, THUMBNAIL_SIDE = 32, 8, 32
 JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
@@ -41,7 +41,7 @@ def look_at(path: Path) -> ImageFacts:
         side = (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
         return ImageFacts(None, blank, np.zeros(side, dtype=np.uint8))
     thumbnail = cv2.resize(grey, (THUMBNAIL_SIDE, THUMBNAIL_SIDE), interpolation=cv2.INTER_AREA)
-    return ImageFacts(image_size(path), perceptual_hash(grey), thumbnail)
+    return ImageFacts(image_size(path), perceptual_hash(grey), thumbnail, num_pictures(path))
 
 
 def perceptual_hash(grey: UInt8[np.ndarray, "H W"]) -> Int[np.ndarray, " 64"]:

@@ -54,6 +54,8 @@ class ImageFacts:
     """Perceptual hash: 64 signs, 1 or -1, of which pictures that look alike share nearly all."""
     thumbnail: UInt8[np.ndarray, "32 32"]
     """Grey."""
+    num_pictures: int = 1
+    """More for a stack or an animation, of which only the first would be used."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -101,6 +102,11 @@ class OnnxModel:
             num_track_queries=num_tracks,
             has_no_object_class=False,
         )
+
+    def fingerprint(self) -> str:
+        """Of the file, settings included."""
+        with self._path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
     def masks_of(
         self, memory: Memory, embeddings: Float[Tensor, "B Q C"], chosen: Bool[Tensor, "B Q"]

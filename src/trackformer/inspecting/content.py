@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from trackformer.errors import DataError
 from trackformer.evaluation.failures.switches import Switch
 from trackformer.inspecting.moments import suspicious_moments
 from trackformer.inspecting.run_folder import RunFolder
@@ -80,6 +81,8 @@ def content_of(
         looked: By frame and identity, as far as a model was asked again.
     """
     traced = [] if run.trace is None else list(run.trace.frames())
+    for frame in traced:
+        _check_same_run(frame, run)
     return RunContent(
         name=name,
         traced=run.trace is not None,
@@ -100,6 +103,18 @@ def content_of(
         ),
         switches=tuple(_of_switch(each) for each in switches),
     )
+
+
+def _check_same_run(frame: TracedFrame, run: RunFolder) -> None:
+    """Tracks may have been written anew, or joined afterwards: reasons would be of others."""
+    written = run.frames[frame.frame_index] if frame.frame_index < len(run.frames) else {}
+    strangers = set(written) - {query.track_id for query in frame.queries}
+    if strangers or frame.frame_index >= len(run.frames):
+        raise DataError(
+            f"{run.folder}: expected the trace of these tracks, got one that knows nothing of "
+            f"#{min(strangers, default=0)} in frame {frame.frame_index}; trace the run again, "
+            "without --offline"
+        )
 
 
 def _ends(frames: Sequence[TracedFrame]) -> dict[int, int]:

@@ -40,6 +40,10 @@ class FrameModel(Protocol):
         """Whether `masks_of` may be asked."""
         ...
 
+    def fingerprint(self) -> str:
+        """The same text for the same weights and settings only (`models/fingerprint.py`)."""
+        ...
+
     def __call__(
         self,
         images: Images,

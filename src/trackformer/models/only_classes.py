@@ -47,6 +47,10 @@ class OnlyClasses:
         """The model's."""
         return self._model.predicts_masks
 
+    def fingerprint(self) -> str:
+        """The model's, and the classes: other ones are other answers."""
+        return f"{self._model.fingerprint()} {' '.join(self._class_names)}"
+
     def __call__(
         self,
         images: Images,

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from trackformer.errors import ConfigError
 from trackformer.models.detector import Detector, Segmenter
+from trackformer.models.fingerprint import fingerprint_of
 from trackformer.models.parts.query_groups import followed_by
 from trackformer.models.settings import ModelSettings
 from trackformer.types import (
@@ -82,6 +83,10 @@ class TrackFormer(nn.Module):
     def embedding_size(self) -> int:
         """C, the width of a track query."""
         return self._as_detector.embedding_size
+
+    def fingerprint(self) -> str:
+        """The same text for the same weights and settings only; the tracker's do not count."""
+        return fingerprint_of(self, self.settings)
 
     def encode(self, images: Images, previous: FrameFeatures | None = None) -> Memory:
         """The part of `forward` that does not depend on tracks."""

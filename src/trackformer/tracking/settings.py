@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 
 from trackformer.config import Settings
+from trackformer.errors import ConfigError
 
 Score = Annotated[float, Field(ge=0, le=1)]
 
@@ -22,6 +23,8 @@ class TrackerSettings(Settings):
     """A track not seen in the last frame comes back above this score; above 1: never by score."""
     patience: NonNegativeInt = 8
     """Frames (0 or more) a lost track's query is still asked before the track is given up."""
+    patience_s: NonNegativeFloat | None = None
+    """The same in seconds, 0 or more, where frames have times; null: patience counts frames."""
     track_nms_iou: Score | None = 0.7
     """Of two tracks overlapping more than this, the lower-scoring one is lost; null: off."""
     birth_nms_iou: Score | None = 0.6
@@ -57,7 +60,21 @@ class TrackerSettings(Settings):
             raise ValueError(
                 "expected at most one of reid_embedding_distance and reid_center_distance"
             )
+        if self.patience_s is not None and self.compatibility == "reference":
+            raise ValueError("patience_s: the published tracker counts frames, expected null")
         return self
+
+    def check_times(self, *, has_times: bool) -> None:
+        """Refuse settings that do not suit a stream.
+
+        Raises:
+            ConfigError: They count seconds, but frames have no times; or frames have times, but
+                the published tracker is imitated, which knows none.
+        """
+        if has_times and self.compatibility == "reference":
+            raise ConfigError("compatibility: reference knows no times, expected frames without")
+        if not has_times and self.patience_s is not None:
+            raise ConfigError("patience_s: expected frames with times, got one without (time_s)")
 
 
 class DetectSettings(Settings):

@@ -27,6 +27,7 @@ def update_together(
     frames: Sequence[PreparedFrame],
     slots_of: int = 1,
     places: Sequence[Float[Tensor, "_ 4"] | None] | None = None,
+    times_s: Sequence[float | None] | None = None,
 ) -> list[TrackedObjects]:
     """What `Tracker.update` of each tracker would answer, within rounding.
 
@@ -37,7 +38,13 @@ def update_together(
             the track queries, whose padding no other query sees.
         slots_of: Track queries and proposals are padded to a multiple of this (`Tracker`).
         places: The proposals of each (`places_in`); None: there are none.
+        times_s: When the frame of each was taken; None: it is not known of any.
+
+    Raises:
+        DataError: A time is not later than that of the frame before.
     """
+    for tracker, time_s in zip(trackers, times_s or [None] * len(frames), strict=True):
+        tracker.expect(time_s)
     places = [None] * len(frames) if places is None else places
     answers: dict[int, TrackedObjects] = {}
     for rows in _groups(trackers, frames):

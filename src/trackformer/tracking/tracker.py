@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,31 +11,28 @@ import torch
 from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor
 
-from trackformer.boxes import non_maximum_suppression, to_pixels_xyxy
+from trackformer.boxes import to_pixels_xyxy
 from trackformer.config import settings_from
-from trackformer.devices import fetched_together
 from trackformer.errors import DataError
 from trackformer.models.frame_model import FrameModel
-from trackformer.models.parts.best_pairs import best_pairs
 from trackformer.models.parts.slots import in_slots
-from trackformer.objects import Detections, TrackedObjects
+from trackformer.objects import TrackedObjects
 from trackformer.preprocessing import input_size, normalise, resize
 from trackformer.tracking.lifecycle.advance import advance
 from trackformer.tracking.lifecycle.decisions import nobody
-from trackformer.tracking.lifecycle.tracks import Tracks, no_tracks
+from trackformer.tracking.lifecycle.tracks import Tracks, expecting, no_tracks
 from trackformer.tracking.masks import track_masks
 from trackformer.tracking.proposals.places import places_in, propose_together, untracked
 from trackformer.tracking.query_batch import answers_apart, ask_together
-from trackformer.tracking.settings import DetectSettings, TrackerSettings
+from trackformer.tracking.sessions.tracker_state import TrackerState, state_from_bytes
+from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.tracing.writing import Trace
 from trackformer.types import (
     FrameFeatures,
     Images,
     Memory,
-    ModelOutput,
     Predictions,
     ProposalBoxes,
-    predictions_of,
 )
 
 if TYPE_CHECKING:
@@ -73,6 +70,7 @@ class Tracker:
         self._slots_of = slots_of
         self._device = model.device
         self.settings = settings if settings is not None else settings_for(model)
+        self._fingerprint = ""
         self.tracks: Tracks = self._no_tracks()
         # Filled only where the model looks at two frames.
         self._last_frames: deque[FrameFeatures | None] = deque(
@@ -95,6 +93,8 @@ class Tracker:
         frame: FrameLike | PreparedFrame,
         public_xyxy: Float[np.ndarray, "P 4"] | None = None,
         proposals: supervision.Detections | None = None,
+        *,
+        time_s: float | None = None,
     ) -> TrackedObjects:
         """Take the next frame.
 
@@ -105,15 +105,20 @@ class Tracker:
                 (`TrackerSettings.public_rule`); None: every track may.
             proposals: Where another detector sees objects, in pixels of the frame. The model is
                 asked about these places, too, and decides what is there (`docs/proposals.md`).
+            time_s: When the frame was taken, in seconds from any moment on: objects are looked for
+                where they are by then. Of every frame or of none: then each counts the same.
 
         Returns:
             The objects seen in this frame, in pixels of it.
 
         Raises:
-            DataError: `frame` is not an HWC uint8 RGB image, or a proposal is not finite.
-            ConfigError: There are proposals, but the model's queries do not start from a place.
+            DataError: `frame` is not an HWC uint8 RGB image, a proposal is not finite, or `time_s`
+                is not later than that of the frame before.
+            ConfigError: There are proposals, but the model's queries do not start from a place; or
+                patience is in seconds, but there is no `time_s`.
         """
         prepared = prepare_frame(self._model, frame)
+        self.expect(time_s)
         with torch.inference_mode():
             slots = in_slots(len(self.tracks.ids), self._slots_of)
             output = self._model(
@@ -124,6 +129,11 @@ class Tracker:
             )
             (answer,) = answers_apart(output, [self.tracks], with_origins=self.is_traced)
             return self.take(answer, output.memory, prepared, public_xyxy)
+
+    def expect(self, time_s: float | None) -> None:
+        """The part of `update` before the model: when the next frame was taken."""
+        self.settings.check_times(has_times=time_s is not None)
+        self.tracks = expecting(self.tracks, time_s)
 
     def take(
         self,
@@ -159,6 +169,31 @@ class Tracker:
             objects = replace(objects, masks=masks)
         return objects
 
+    def state(self) -> bytes:
+        """All that is known of the stream, a few kilobytes, for `restore` in any process.
+
+        It is a safetensors file with JSON in its header; nothing in it can be executed. Where the
+        model looks at two frames it also holds what was seen in those before, which is more.
+        """
+        self._fingerprint = self._fingerprint or self._model.fingerprint()
+        frames = tuple(self._last_frames)
+        known = TrackerState(self._fingerprint, self.settings, self._slots_of, self.tracks, frames)
+        return known.to_bytes()
+
+    @classmethod
+    def restore(cls, model: FrameModel, state: bytes) -> Tracker:
+        """A tracker that goes on bit for bit where `state` was taken, with the settings of then.
+
+        Raises:
+            CheckpointError: `state` is damaged, of another version, or of another model.
+        """
+        known = state_from_bytes(state, model)
+        tracker = cls(model, known.settings, known.slots_of)
+        tracker.tracks = known.tracks
+        tracker._last_frames.extend(known.last_frames)
+        tracker._fingerprint = known.fingerprint
+        return tracker
+
     def reset(self) -> None:
         """Forget all tracks and begin a new stream; ids start at 1 again."""
         self.tracks = self._no_tracks()
@@ -180,51 +215,6 @@ class Tracker:
 def settings_for(model: FrameModel) -> TrackerSettings:
     """The tracker settings stored with a model's weights, or the defaults."""
     return settings_from(TrackerSettings, model.settings.tracker, "tracker settings of the model")
-
-
-@dataclass(frozen=True)
-class ObjectDetector:
-    """Detects objects in single frames: a tracker without memory."""
-
-    model: FrameModel
-    settings: DetectSettings = field(default_factory=DetectSettings)
-
-    def detect(self, frame: FrameLike | PreparedFrame, frame_index: int = 0) -> Detections:
-        """Objects of one frame (height x width x 3, uint8, RGB), best first, in its pixels."""
-        prepared = prepare_frame(self.model, frame)
-        with torch.inference_mode():
-            return detections_of(
-                self.model(prepared.images),
-                prepared.image_size,
-                self.settings,
-                frame_index,
-                self.model.settings.class_names,
-            )
-
-
-def detections_of(
-    output: ModelOutput,
-    image_size: tuple[int, int],
-    settings: DetectSettings,
-    frame_index: int,
-    class_names: tuple[str, ...],
-) -> Detections:
-    """The objects of one frame, best first, in its pixels, on the CPU."""
-    found = best_pairs(output) if settings.every_class else predictions_of(output)
-    scores, labels, boxes = fetched_together([found.scores, found.labels, found.boxes])
-    labels, boxes = labels.long(), to_pixels_xyxy(boxes, image_size)
-    is_real = torch.isfinite(boxes).all(-1) & (boxes[:, 2:] > boxes[:, :2]).all(-1)
-    rows = torch.nonzero(is_real & (scores > settings.min_score))[:, 0]
-    rows = rows[scores[rows].sort(descending=True, stable=True).indices]
-    if settings.nms_iou is not None:
-        rows = rows[non_maximum_suppression(boxes[rows], scores[rows], settings.nms_iou)]
-    return Detections(
-        boxes_xyxy=boxes[rows],
-        scores=scores[rows],
-        labels=labels[rows],
-        frame_index=frame_index,
-        class_names=class_names,
-    )
 
 
 def as_pixels(frame: FrameLike) -> UInt8[np.ndarray, "H W 3"]:

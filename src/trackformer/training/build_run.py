@@ -19,7 +19,7 @@ from trackformer.checkpoints.classes import with_classes
 from trackformer.checkpoints.load import load_weights
 from trackformer.data.annotations import AnnotatedData
 from trackformer.data.clips.draw import BatchShare, ClipDataset
-from trackformer.data.formats.class_lists import with_only_classes
+from trackformer.data.formats.class_lists import check_objects, with_only_classes
 from trackformer.data.read import read_source
 from trackformer.errors import ConfigError, DataError
 from trackformer.evaluation.trials.validation import Validation, read_validation
@@ -33,7 +33,6 @@ from trackformer.training.optimizer import build_optimizer, build_schedule
 from trackformer.training.queries.denoising import Denoiser
 from trackformer.training.settings import TrainingSettings
 from trackformer.training.watching.observation import Observer
-from trackformer.training.watching.trackers import other_trackers
 from trackformer.types import Clip
 
 
@@ -73,7 +72,7 @@ class ClipTrainer(nn.Module):
 
 @dataclass(slots=True)
 class Run:
-    """The objects of a run; only `step` and what is known of scores are in none of them."""
+    """The objects of a run; `step` and `best_score` are all that is not in one of them."""
 
     settings: TrainingSettings
     accelerator: Accelerator
@@ -87,7 +86,6 @@ class Run:
     validation: Validation | None
     step: int = 0
     best_score: float | None = None
-    evaluations_since_best: int = 0
     stop_requested: bool = field(default=False)
 
     def is_due(self, every: int) -> bool:
@@ -104,7 +102,6 @@ def build_run(settings: TrainingSettings) -> Run:
     """
     accelerator = Accelerator(
         mixed_precision=settings.precision,
-        log_with=other_trackers(settings) or None,
         # A batch without any track query leaves the carry projection unused.
         kwargs_handlers=[
             DistributedDataParallelKwargs(find_unused_parameters=True),
@@ -263,15 +260,17 @@ def read_sources(settings: TrainingSettings) -> list[tuple[AnnotatedData, float]
 
     Raises:
         ConfigError: Data have no class that is to be trained.
-        DataError: Data cannot be read.
+        DataError: Data cannot be read, or have no object.
     """
     sources = []
     for source in settings.sources:
-        data = read_source(source)
+        data, name = read_source(source), str(source.path or "synthetic scenes")
+        check_objects(data, name)
         try:
             chosen = with_only_classes(data, settings.class_names, source.classes)
         except DataError as error:
-            raise ConfigError(f"{source.path or 'synthetic scenes'}: {error}") from error
+            raise ConfigError(f"{name}: {error}") from error
+        check_objects(chosen, name)
         sources.append((chosen, source.weight))
     return sources
 

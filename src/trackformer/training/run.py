@@ -30,7 +30,6 @@ from trackformer.training.settings import TrainingSettings
 from trackformer.training.watching.look import Look
 from trackformer.training.watching.observation import ObservedFrame
 from trackformer.training.watching.progress import RunLog
-from trackformer.training.watching.trackers import Trackers
 from trackformer.types import Clip
 
 
@@ -51,12 +50,7 @@ def train(settings: TrainingSettings, *, resume: bool = False) -> Path:
     if resume:
         _restore(run, load_state(settings.output / "last.pt"))
     batches = build_loader(sources, run)
-    log = RunLog(
-        settings,
-        is_main=run.accelerator.is_main_process,
-        first_step=run.step,
-        trackers=Trackers(run.accelerator, settings),
-    )
+    log = RunLog(settings, is_main=run.accelerator.is_main_process, first_step=run.step)
     with log, _stopping_gently(run):
         log.record_run(sources)
         for name in empty_classes(sources, settings.class_names):
@@ -142,15 +136,9 @@ def _validate(run: Run, log: RunLog) -> None:
     scores = run.validation.scores(model)
     log.scores(run.step, scores)
     score = float(scores[run.validation.metric])
-    run.evaluations_since_best += 1
     if run.best_score is None or score > run.best_score:
-        run.best_score, run.evaluations_since_best = score, 0
+        run.best_score = score
         save_model(model, run.settings.output / "best.safetensors", _notes(run, scores))
-    assert run.settings.validation is not None
-    patience = run.settings.validation.patience
-    if patience is not None and run.evaluations_since_best >= patience:
-        log.say(f"no better {run.validation.metric} in {run.evaluations_since_best} evaluations")
-        run.stop_requested = True
 
 
 def _kept(run: Run) -> str:
@@ -171,7 +159,6 @@ def _save(run: Run) -> None:
         optimizer=run.optimizer.state_dict(),
         schedule=run.schedule.state_dict(),
         best_score=run.best_score,
-        evaluations_since_best=run.evaluations_since_best,
         denoiser=None if run.denoiser is None else run.denoiser.state_dict(),
         identities=None if run.identities is None else run.identities.state_dict(),
     )
@@ -197,7 +184,6 @@ def _restore(run: Run, state: RunState) -> None:
         ) from error
     run.step = state.step
     run.best_score = state.best_score
-    run.evaluations_since_best = state.evaluations_since_best
 
 
 def _weights_to_keep(run: Run) -> TrackFormer:

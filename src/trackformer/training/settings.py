@@ -188,8 +188,6 @@ class ValidationSettings(Settings):
     """Classes of the data that count as another, as in a source."""
     image_folders: tuple[Path, ...] = ()
     """Folders that images may lie in besides the data's own."""
-    patience: PositiveInt | None = None
-    """Evaluations in a row without a better score after which the run stops; null: it goes on."""
     every: PositiveInt = 500
     """Optimizer steps between two evaluations."""
     metric: Literal["HOTA", "MOTA", "IDF1", "DetA", "AssA", "AP", "AP50", "AP75"] | None = None
@@ -234,8 +232,6 @@ class TrainingSettings(Settings):
     """Gradient checkpointing: of each frame only the input is stored; the backward pass runs the
     frame again. Long clips then fit into memory, for one more forward pass, and with the same
     gradients. (Statistics of a trainable batch norm count every frame twice.)"""
-    log: tuple[Literal["tensorboard", "wandb", "mlflow", "clearml"], ...] = ("tensorboard",)
-    """Where the curves go besides the CSV files; each but TensorBoard needs its own package."""
     seed: int = 0
     workers: NonNegativeInt = 1
     """Processes that prepare batches."""

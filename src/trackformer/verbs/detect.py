@@ -23,6 +23,8 @@ SUMMARY: Final = "Detect the objects of a video, without identities."
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What may be typed behind the verb."""
     parser.add_argument("source", metavar="SOURCE", help=SOURCE_HELP)
+    # Frames that know nothing of each other: what was cut is soon done again.
+    parser.set_defaults(resume=False)
     add_video_arguments(parser, "detections.txt, detections.jsonl and video.mp4")
     parser.add_argument(
         "--coco",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,12 +15,15 @@ from trackformer.verbs.flags.also import (
     write_also,
 )
 from trackformer.verbs.flags.classes import only_asked
+from trackformer.verbs.flags.many import add_many_arguments, listed, run_many
 from trackformer.verbs.flags.model import load
 from trackformer.verbs.flags.offline import add_offline_argument, check_offline, with_hindsight
 from trackformer.verbs.flags.settings_file import changes_in
 from trackformer.verbs.flags.video import (
     SOURCE_HELP,
     add_video_arguments,
+    live_reading,
+    print_lines,
     process_video,
     report_all,
 )
@@ -39,6 +42,7 @@ OWN_FILES: Final = ""
 OWN_FILE: Final = "det/det.txt"
 PROPOSAL_SCORE: Final = 0.3
 """Below it, detectors mostly see what is not there."""
+STANDARD_OUTPUT: Final = Path("-")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,9 +51,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "sources",
         metavar="SOURCE",
         nargs="+",
-        help=f"{SOURCE_HELP}; several are tracked side by side, each into a folder of DIR",
+        help=f"{SOURCE_HELP}; several are tracked side by side, each into a folder of DIR. "
+        "A folder or quoted pattern of videos, or a .txt file with one a line: each of them",
     )
-    add_video_arguments(parser, "tracks.txt, tracks.jsonl and video.mp4")
+    add_video_arguments(
+        parser, "tracks.txt, tracks.jsonl and video.mp4; - prints the lines of tracks.jsonl"
+    )
+    add_many_arguments(parser)
+    parser.add_argument(
+        "--timed",
+        action="store_true",
+        help="look for objects where they are after the time that has passed, not after so many "
+        "frames: for sources that drop frames (always with --patience-s)",
+    )
     parser.add_argument(
         "--settings",
         type=Path,
@@ -100,12 +114,18 @@ def run(options: argparse.Namespace) -> int:
     from trackformer.config import settings_from
     from trackformer.tracking.settings import TrackerSettings
 
+    _refuse_together(options)
     changes = _tracker_changes(options)
-    zones = zone_counter(options)
+    options.sources, is_listed = listed(options.sources)
+    zones = zone_counter(options, is_alone=not is_listed and options.jobs is None)
+    if is_listed or options.jobs is not None:
+        return run_many(options, changes)
     if len(options.sources) > 1:
         return _run_streams(options, changes)
+    if options.output == STANDARD_OUTPUT:
+        return _run_to_lines(options, changes)
     also = also_formats(options)
-    check_also([options.output], also, overwrite=options.overwrite)
+    check_also([options.output], also, overwrite=options.overwrite or options.resume)
     public_detections = _public_detections(options)
     (proposals,) = _proposals(options)
 
@@ -128,12 +148,53 @@ def run(options: argparse.Namespace) -> int:
             zones=None if options.offline else zones,
             write_video=not options.no_video and not options.offline,
             overwrite=options.overwrite,
+            resume=options.resume,
+            save_every=options.save_every,
+            timed=options.timed,
         )
         if options.offline:
             run = with_hindsight(run, options, zones)
-        return write_also(run, options.output, also, overwrite=options.overwrite)
+        return write_also(run, options.output, also, overwrite=options.overwrite or options.resume)
 
     return process_video(options, options.sources[0], "tracks", work, every_layer=options.trace)
+
+
+def _refuse_together(options: argparse.Namespace) -> None:
+    """Flags that contradict hindsight."""
+    from trackformer.errors import ConfigError
+
+    if options.trace and options.offline:
+        # Hindsight joins identities after the trace is written: its reasons would be of others.
+        raise ConfigError("--trace: expected tracks as they were decided, got --offline, too")
+    if options.offline and options.resume:
+        raise ConfigError("--offline: not with --resume, since revised results cannot go on")
+
+
+def _run_to_lines(options: argparse.Namespace, changes: dict[str, Any]) -> int:
+    """A video in, a line a frame out, for the next program of a pipe."""
+    from trackformer.config import settings_from
+    from trackformer.errors import ConfigError
+    from trackformer.tracking.settings import TrackerSettings
+    from trackformer.tracking.videos.lines import track_to_lines
+
+    for flag in ("resume", "trace", "also", "offline"):
+        if getattr(options, flag):
+            raise ConfigError(f"--{flag}: expected a folder for --output, got -")
+    public_detections = _public_detections(options)
+    (proposals,) = _proposals(options)
+
+    def work(model: FrameModel, source: FrameSource, write: Callable[[str], object]) -> VideoRun:
+        return track_to_lines(
+            model,
+            source,
+            write,
+            settings_from(TrackerSettings, model.settings.tracker | changes, "tracker settings"),
+            public_detections=public_detections,
+            proposals=proposals,
+            timed=options.timed,
+        )
+
+    return print_lines(options, options.sources[0], work)
 
 
 def _run_streams(options: argparse.Namespace, changes: dict[str, Any]) -> int:
@@ -143,6 +204,8 @@ def _run_streams(options: argparse.Namespace, changes: dict[str, Any]) -> int:
     from trackformer.tracking.settings import TrackerSettings
     from trackformer.tracking.videos.streams import stream_folders, track_streams
 
+    if options.output == STANDARD_OUTPUT:
+        raise ConfigError(f"--output -: expected one SOURCE, got {len(options.sources)}")
     if options.public_detections is not None:
         raise ConfigError(
             f"--public-detections: expected one SOURCE, got {len(options.sources)}; "
@@ -151,7 +214,7 @@ def _run_streams(options: argparse.Namespace, changes: dict[str, Any]) -> int:
     if options.offline:
         raise ConfigError(f"--offline: expected one SOURCE, got {len(options.sources)}")
     also, folders = also_formats(options), stream_folders(options.sources, options.output)
-    check_also(folders, also, overwrite=options.overwrite)
+    check_also(folders, also, overwrite=options.overwrite or options.resume)
     proposals = _proposals(options)
     model = only_asked(load(options, every_layer=options.trace), options)
     runs = track_streams(
@@ -163,9 +226,13 @@ def _run_streams(options: argparse.Namespace, changes: dict[str, Any]) -> int:
         traces=[_names(options, each) for each in options.sources] if options.trace else None,
         write_video=not options.no_video,
         overwrite=options.overwrite,
+        resume=options.resume,
+        save_every=options.save_every,
+        timed=options.timed,
+        live=live_reading(options),
     )
     written = [
-        write_also(run, folder, also, overwrite=options.overwrite)
+        write_also(run, folder, also, overwrite=options.overwrite or options.resume)
         for run, folder in zip(runs, folders, strict=True)
     ]
     return report_all(options.sources, written)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from jaxtyping import UInt8
 
 from trackformer.errors import DataError
 from trackformer.video.frames import ASSUMED_FRAME_RATE, Frame, FrameSource
+from trackformer.video.timing import Timing, believable_rate, probe
 
 URL_SCHEMES: Final = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "srt", "udp", "rtp", "tcp")
 TIMEOUT_S: Final = 15.0
@@ -68,7 +70,8 @@ def _open(
     except (av.error.FFmpegError, OSError) as error:
         raise DataError(f"{name}: cannot be opened as a video: {error.strerror}") from error
     try:
-        video = _OpenVideo(container, _video_stream(container, name), name)
+        timing = probe(Path(location)) if timeout_s is None else None
+        video = _OpenVideo(container, _video_stream(container, name), name, timing)
     except DataError:
         container.close()
         raise
@@ -80,6 +83,8 @@ def _open(
         num_frames=video.num_frames(),
         frames=_read_frames(video, is_stream=timeout_s is not None),
         release=container.close,
+        remarks=video.remarks(),
+        pixel_aspect=Fraction(1) if timing is None else timing.pixel_aspect,
     )
 
 
@@ -106,10 +111,23 @@ class _OpenVideo:
     container: Any
     stream: Any
     name: str
+    timing: Timing | None
+    """By its packets; None of a stream."""
 
     def frame_rate(self) -> float:
         rate = self.stream.average_rate or self.stream.guessed_rate
-        return float(rate) if rate else ASSUMED_FRAME_RATE
+        return believable_rate(float(rate) if rate else ASSUMED_FRAME_RATE, self.timing)
+
+    def remarks(self) -> tuple[str, ...]:
+        """What a written copy of this video does not keep."""
+        timing = self.timing
+        if timing is None or timing.is_even:
+            return ()
+        return (
+            f"its pictures come {timing.shortest_s:.3g} to {timing.longest_s:.3g} s apart: a "
+            f"written video shows them evenly, {self.frame_rate():.4g} a second; their own times "
+            "stand in the .jsonl file",
+        )
 
     def num_frames(self) -> int | None:
         if self.stream.frames > 0:

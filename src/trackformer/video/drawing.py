@@ -53,8 +53,8 @@ class TrackDrawer:
 
     def __init__(self, class_names: Sequence[str], trail_length: int = 30) -> None:
         """`trail_length` is in frames; 0 for no trails."""
+        self.trail_length = trail_length
         self._class_names = tuple(class_names)
-        self._trail_length = trail_length
         self._trails: dict[int, _Trail] = {}
         self._image_size: tuple[int, ...] = ()
         self._num_drawn = 0
@@ -84,6 +84,12 @@ class TrackDrawer:
             draw_label(drawn, text, box, colour, pen)
         return drawn
 
+    def follow(self, objects: TrackedObjects, image_size: tuple[int, int]) -> None:
+        """Go on with the trails only, as if the frame had been drawn."""
+        self._num_drawn += 1
+        self._image_size = image_size
+        self._extend_trails(objects, _corners(objects, image_size))
+
     def _labels(self, objects: TrackedObjects | Detections) -> list[str]:
         """Like "#7 dog" or "dog 0.93"; without the class where there is only one."""
         classes = [self._class_name(label) for label in objects.labels.tolist()]
@@ -102,10 +108,10 @@ class TrackDrawer:
         for track_id, (left, _, right, bottom) in zip(
             objects.track_ids.tolist(), boxes, strict=True
         ):
-            trail = self._trails.setdefault(track_id, _Trail(deque(maxlen=self._trail_length), 0))
+            trail = self._trails.setdefault(track_id, _Trail(deque(maxlen=self.trail_length), 0))
             trail.points.append(((left + right) // 2, bottom))
             trail.last_seen = self._num_drawn
-        oldest = self._num_drawn - self._trail_length
+        oldest = self._num_drawn - self.trail_length
         self._trails = {
             key: trail for key, trail in self._trails.items() if trail.last_seen > oldest
         }

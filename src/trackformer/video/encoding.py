@@ -18,6 +18,7 @@ from jaxtyping import UInt8
 
 from trackformer.atomic_files import whole_file
 from trackformer.errors import DataError
+from trackformer.video.frames import SQUARE
 
 MP4_SUFFIXES: Final = (".mp4", ".m4v", ".mov")
 _GROWING: Final = {
@@ -76,6 +77,8 @@ class GrowingVideo:
     frame_rate: Fraction
     num_kept: int
     """Frames that the file has already and that stay; new ones come behind them."""
+    pixel_aspect: Fraction = SQUARE
+    """Width of a pixel in heights."""
 
     def encode(self, pictures: Iterator[Picture], on_disk: Callable[[int], None]) -> None:
         """Write the pictures, at least one, and close the file.
@@ -93,17 +96,19 @@ class GrowingVideo:
         is_mp4 = self.path.suffix.lower() in MP4_SUFFIXES
         with av.open(str(self.path), "w", options=_GROWING if is_mp4 else {}) as container:
             stream = self._add_stream(container, size)
-            self._encode_all(container, stream, chain([first], pictures), on_disk)
+            num_frames = self._encode_all(container, stream, chain([first], pictures), on_disk)
+        on_disk(num_frames)
 
     def _encode_behind(self, pictures: Iterator[Picture], on_disk: Callable[[int], None]) -> None:
         """Copy what stays, then go on; until it is copied the file is as it was."""
-        copy = self.path.with_name(f".{self.path.stem}.continued{self.path.suffix}")
+        copy = self.path.with_name(f".{self.path.name}.continued.partial")
         try:
-            with av.open(str(copy), "w", options=_GROWING) as container:
+            with av.open(str(copy), "w", format="mp4", options=_GROWING) as container:
                 stream = self._copy_kept(container)
                 # An open file goes on growing under its new name.
                 copy.replace(self.path)
-                self._encode_all(container, stream, pictures, on_disk)
+                num_frames = self._encode_all(container, stream, pictures, on_disk)
+            on_disk(num_frames)
         finally:
             copy.unlink(missing_ok=True)
 
@@ -133,6 +138,7 @@ class GrowingVideo:
         )
         stream.height, stream.width = size
         stream.pix_fmt = "yuv420p"
+        stream.codec_context.sample_aspect_ratio = self.pixel_aspect
         # Said aloud, since players guess the colour space of an untagged video by its size.
         stream.codec_context.colorspace = av.video.reformatter.Colorspace.ITU709
         stream.codec_context.color_range = av.video.reformatter.ColorRange.MPEG
@@ -146,8 +152,10 @@ class GrowingVideo:
         stream: Any,
         pictures: Iterator[Picture],
         on_disk: Callable[[int], None],
-    ) -> None:
+    ) -> int:
+        """Returns how many frames the file has then."""
         begins: set[int] = set()
+        index = self.num_kept - 1
         for index, picture in enumerate(pictures, start=self.num_kept):
             frame = _yuv(picture.pixels, (stream.height, stream.width))
             frame.pts, frame.time_base = index, 1 / self.frame_rate
@@ -156,6 +164,7 @@ class GrowingVideo:
                 begins.add(index)
             self._mux(container, stream.encode(frame), begins, on_disk)
         self._mux(container, stream.encode(None), begins, on_disk)
+        return index + 1
 
     def _mux(
         self, container: Any, packets: list[Any], begins: set[int], on_disk: Callable[[int], None]

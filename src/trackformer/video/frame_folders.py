@@ -16,7 +16,7 @@ from trackformer.frame_files import (
     images_in,
     only_images,
 )
-from trackformer.image_files import decode_image
+from trackformer.image_files import decode_image, num_pictures
 from trackformer.video.frames import ASSUMED_FRAME_RATE, Frame, FrameSource
 
 SEQUENCE_FILE: Final = "seqinfo.ini"
@@ -107,6 +107,12 @@ def open_images(
 
 def _read_frames(images: Sequence[Path], frame_rate: float | None) -> Generator[Frame, None, None]:
     for index, path in enumerate(images):
+        count = num_pictures(path)
+        if count > 1:
+            raise DataError(
+                f"{path}: expected one picture in each file of a folder, got {count}; give the "
+                f"file alone (frame {index + 1} of {len(images)}; {index} read)"
+            )
         pixels = decode_image(path)
         if pixels is None:
             raise DataError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from types import TracebackType
 from typing import Final
 
@@ -12,6 +13,8 @@ from jaxtyping import UInt8
 
 ASSUMED_FRAME_RATE: Final = 25.0
 """Frames per second where a source does not say: a folder of images, some cameras."""
+
+SQUARE: Final = Fraction(1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,14 +36,17 @@ class FrameSource:
     yielded by then and stay valid.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is to be known of a source
         self,
         name: str,
         frame_rate: float,
         num_frames: int | None,
         frames: Generator[Frame, None, None],
         release: Callable[[], object],
-        remarks: tuple[str, ...] = (),
+        remarks: tuple[str, ...] | Callable[[], tuple[str, ...]] = (),
+        *,
+        pixel_aspect: Fraction = SQUARE,
+        is_live: bool = False,
     ) -> None:
         self.name = name
         """File, folder or address without credentials, for messages and file names."""
@@ -48,10 +54,18 @@ class FrameSource:
         """Frames per second, positive."""
         self.num_frames = num_frames
         """As declared, or estimated from the duration: good for a progress bar; None if endless."""
-        self.remarks = remarks
-        """What people should know of it before they rely on frame numbers or times."""
+        self.pixel_aspect = pixel_aspect
+        """Width of a pixel in heights, as it is to be shown: television's are not square."""
+        self.is_live = is_live
+        """Frames may be missing, but each has the time of its arrival; it cannot be read again."""
+        self._remarks = remarks
         self._frames = frames
         self._release = release
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What people should know of it before they rely on frame numbers or times."""
+        return self._remarks if isinstance(self._remarks, tuple) else self._remarks()
 
     def __iter__(self) -> Iterator[Frame]:
         return self._frames

@@ -3,47 +3,70 @@
 from __future__ import annotations
 
 import glob
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 from trackformer.errors import DataError
 from trackformer.frame_files import IMAGE_SUFFIXES
+from trackformer.image_files import num_pictures
 from trackformer.video.cameras import open_camera
 from trackformer.video.decoding import is_url, open_stream, open_video
 from trackformer.video.frame_folders import open_folder, open_glob, open_images
 from trackformer.video.frames import Frame, FrameSource
+from trackformer.video.image_stacks import open_stack
+from trackformer.video.live import LiveReading, live_source
 
-__all__ = ["Frame", "FrameSource", "open_source"]
+__all__ = ["Frame", "FrameSource", "LiveReading", "open_source"]
+NEWEST: Final = LiveReading()
+"""As a viewer wants it."""
 
 
-def open_source(source: str | Path | int) -> FrameSource:
+def open_source(source: str | Path | int, live: LiveReading = NEWEST) -> FrameSource:
     """Open anything that has frames; use the result in a `with` statement and iterate over it.
 
     Args:
         source: A video file, an image, a folder of images (natural order), a MOTChallenge sequence
             folder, a glob pattern of images, a camera index (also as text), or the address of a
             stream (RTSP, RTMP, HTTP). What exists on disk comes first: a folder may be named "0".
+        live: How cameras and streams without an end are read: by default always the newest picture,
+            and again after a drop. A video of known length on a server is read frame by frame.
 
     Raises:
         DataError: It does not exist or has no readable frames. While iterating: the video breaks
             off; everything before has been yielded.
     """
     if isinstance(source, int):
-        return open_camera(source)
+        return _live(partial(open_camera, source), live)
     text = str(source)
     if is_url(text):
-        return open_stream(text)
+        return _live(partial(open_stream, text), live)
     path = Path(text).expanduser()
     if path.is_dir():
         return open_folder(path)
     if path.exists():
-        is_image = path.suffix.lower() in IMAGE_SUFFIXES
-        return open_images([path], text) if is_image else open_video(path)
-    return _open_pattern_or_camera(text, path)
+        return _open_image(path, text) if _is_image(path) else open_video(path)
+    return _open_pattern_or_camera(text, path, live)
 
 
-def _open_pattern_or_camera(text: str, path: Path) -> FrameSource:
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES
+
+
+def _open_image(path: Path, name: str) -> FrameSource:
+    count = num_pictures(path)
+    return open_stack(path, count) if count > 1 else open_images([path], name)
+
+
+def _live(open_again: Callable[[], FrameSource], live: LiveReading) -> FrameSource:
+    source = open_again()
+    return source if source.num_frames is not None else live_source(source, open_again, live)
+
+
+def _open_pattern_or_camera(text: str, path: Path, live: LiveReading) -> FrameSource:
     if text.isdecimal():
-        return open_camera(int(text))
+        return _live(partial(open_camera, int(text)), live)
     if glob.has_magic(text):
         return open_glob(str(path))
     raise DataError(

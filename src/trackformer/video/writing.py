@@ -16,6 +16,7 @@ from jaxtyping import UInt8
 
 from trackformer.errors import DataError
 from trackformer.video.encoding import GrowingVideo, Picture, available_encoder, put_index_in_front
+from trackformer.video.frames import SQUARE
 
 Drawing = Callable[[], UInt8[np.ndarray, "H W 3"]]
 """Makes a frame when its turn comes."""
@@ -32,7 +33,13 @@ class VideoWriter:
     there is no file, and an earlier one stays.
     """
 
-    def __init__(self, path: Path | str, frame_rate: float | int, num_kept: int = 0) -> None:
+    def __init__(
+        self,
+        path: Path | str,
+        frame_rate: float | int,
+        num_kept: int = 0,
+        pixel_aspect: Fraction = SQUARE,
+    ) -> None:
         """Prepare to write.
 
         Args:
@@ -40,6 +47,7 @@ class VideoWriter:
             frame_rate: In frames per second.
             num_kept: So many frames of the file that is there stay, and new ones come behind them;
                 a piece has to begin after them (`begin_piece`). 0: the file is replaced.
+            pixel_aspect: Width of a pixel in heights; players stretch the picture by it.
 
         Raises:
             DataError: The folder cannot be written to, the frame rate is not positive, or PyAV
@@ -53,6 +61,7 @@ class VideoWriter:
             available_encoder(self._path),
             Fraction(frame_rate).limit_denominator(1001),
             num_kept,
+            pixel_aspect,
         )
         self.num_on_disk = num_kept
         """Frames that are in the file even if the process is killed, up to the last piece."""

@@ -3,7 +3,12 @@ import pytest
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
 from trackformer.data.formats.assembly import Entry, assemble_frame
-from trackformer.data.formats.class_lists import with_classes_of, with_only_classes
+from trackformer.data.formats.class_lists import (
+    check_objects,
+    with_classes_of,
+    with_only_classes,
+    without_unused,
+)
 from trackformer.errors import DataError
 
 
@@ -23,6 +28,23 @@ def test_labels_follow_their_names_into_another_list():
 def test_a_class_that_the_list_lacks_is_refused():
     with pytest.raises(DataError, match="expected classes among dog, got cat"):
         with_classes_of(animals(), ("dog",))
+
+
+def test_a_class_that_no_object_has_is_passed_over_unless_it_is_known():
+    data = AnnotatedData(animals().sequences, ("cat", "dog", "animals"))
+    assert without_unused(data, ("dog",)).class_names == ("cat", "dog")
+    assert without_unused(data, ("animals",)).class_names == ("cat", "dog", "animals")
+    shifted = with_classes_of(animals(), ("pets", "cat", "dog"))
+    kept = without_unused(shifted, ())
+    assert kept.class_names == ("cat", "dog")
+    assert kept.sequences[0].frames[0].labels.tolist() == [0, 1]
+
+
+def test_data_without_any_object_are_refused():
+    empty = AnnotatedSequence("A", (assemble_frame(0, None, []),), None, None, is_video=True)
+    with pytest.raises(DataError, match="there: expected at least one object, got none in 1 seq"):
+        check_objects(AnnotatedData((empty,), ("cat",)), "there")
+    check_objects(animals(), "there")
 
 
 def test_classes_that_are_not_asked_for_are_left_out_with_all_their_rows():

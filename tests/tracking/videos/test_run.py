@@ -88,6 +88,7 @@ def test_a_refused_video_is_not_written(
 ):
     run = track_video(eager_model, make_clip(2), tmp_path / "out", write_video=False)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "state.safetensors",
         "tracks.jsonl",
         "tracks.txt",
     ]

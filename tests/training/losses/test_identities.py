@@ -5,16 +5,21 @@ import math
 import pytest
 import torch
 
-from tiny_models import tiny_model
+from synthetic_videos import write_crossing
+from tiny_models import tiny_model, tiny_settings
+from trackformer.checkpoints.load import load_model
 from trackformer.errors import ConfigError
 from trackformer.training.clip_loss import clip_loss
 from trackformer.training.losses.frame import ClipLossSettings
 from trackformer.training.losses.identities import IdentityLoss, contrastive_losses, sightings
+from trackformer.training.run import train
+from trackformer.training.run_state import load_state
 from trackformer.training.settings import (
     IdentitySettings,
     LossSettings,
     MatchingSettings,
     TrackQuerySettings,
+    TrainingSettings,
 )
 from trackformer.training.watching.observation import ObservedFrame
 from trackformer.types import NO_OBJECT, Images
@@ -94,3 +99,31 @@ def test_the_loss_of_a_clip_has_one_more_term_and_moves_the_embeddings():
 def test_a_negative_weight_is_refused():
     with pytest.raises(ConfigError, match="weight"):
         IdentitySettings(weight=-1)
+
+
+def test_a_run_that_parts_people_resumes_to_the_bit_and_its_weights_file_is_no_larger(tmp_path):
+    video = str(write_crossing(tmp_path / "crossing", num_frames=6))
+
+    def run(name, steps, *, resume=False):
+        recipe = {
+            "output": str(tmp_path / name),
+            "sources": [{"path": video}],
+            "model": tiny_settings().model_dump(mode="json"),
+            "batch_size": 1,
+            "clips": {"canvas": [64, 96]},
+            "identities": {"weight": 1.0, "projection_size": 8},
+            "track_queries": {"swap_rate": 0.5, "loss_frames": "all"},
+            "optimizer": {"steps": steps, "warmup_steps": 1, "schedule": "constant"},
+            "workers": 0,
+        }
+        return train(TrainingSettings.model_validate(recipe), resume=resume)
+
+    whole, parts = run("whole", 2), run("parts", 1)
+    run("parts", 2, resume=True)
+    expected, found = (load_state(each / "last.pt").identities for each in (whole, parts))
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    assert expected["projection.2.bias"].shape == (8,)
+    weights = load_model(parts / "last.safetensors").state_dict()
+    assert not any("projection.2" in name for name in weights)
+    same = load_model(whole / "last.safetensors").state_dict()
+    assert all(torch.equal(weights[name], same[name]) for name in same)

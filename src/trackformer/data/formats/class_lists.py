@@ -24,6 +24,45 @@ def ordered_classes(
     return (*(name for name in known if name in names), *sorted(names - set(known)))
 
 
+def without_unused(data: AnnotatedData, known: Sequence[str]) -> AnnotatedData:
+    """The same data without classes that no object has, unless they are known.
+
+    Exports of Roboflow begin with a category that is the project's name, and of no object.
+    """
+    unknown = [name for name in data.class_names if name not in known]
+    if not unknown:
+        return data
+    used = {
+        data.class_names[label]
+        for sequence in data.sequences
+        for frame in sequence.frames
+        for label in np.unique(frame.labels).tolist()
+    }
+    kept = tuple(name for name in data.class_names if name in known or name in used)
+    if kept == data.class_names:
+        return data
+    place = np.array([kept.index(name) if name in kept else 0 for name in data.class_names])
+    return _with_labels(data, place.astype(np.int64), kept)
+
+
+def check_objects(data: AnnotatedData, where: str) -> None:
+    """Refuse data in which nothing is an object: they teach that nothing is there.
+
+    Raises:
+        DataError: There are frames, but no object in any.
+    """
+    for sequence in data.sequences:
+        # Frames drawn when they are asked for have objects; asking would draw them all.
+        if not isinstance(sequence.frames, tuple):
+            return
+        if any(len(frame.boxes_xyxy) for frame in sequence.frames):
+            return
+    raise DataError(
+        f"{where}: expected at least one object, got none in {len(data.sequences)} sequences; "
+        f"`trackformer data check {where}` says more"
+    )
+
+
 def with_only_classes(
     data: AnnotatedData, class_names: tuple[str, ...], renamed: Mapping[str, str]
 ) -> AnnotatedData:
@@ -81,6 +120,12 @@ def with_classes_of(data: AnnotatedData, class_names: tuple[str, ...]) -> Annota
             f"expected classes among {', '.join(class_names)}, got {', '.join(unknown)}"
         )
     place = np.array([class_names.index(name) for name in data.class_names], dtype=np.int64)
+    return _with_labels(data, place, class_names)
+
+
+def _with_labels(
+    data: AnnotatedData, place: Int[np.ndarray, " K"], class_names: tuple[str, ...]
+) -> AnnotatedData:
     sequences = tuple(
         replace(
             sequence,

@@ -60,7 +60,10 @@ def read_scalabel(path: Path, report: Report = refuse) -> AnnotatedData:
     """
     files = sorted(path.glob("*.json")) if path.is_dir() else [path]
     contents = {file: _read_content(file) for file in files}
-    class_names = _class_names(contents)
+    try:
+        class_names = _class_names(contents)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise DataError(f"{path}: expected Scalabel's categories and labels: {error!r}") from error
     sequences: list[AnnotatedSequence] = []
     for file, content in contents.items():
         dataset = _File(file, class_names, report)

@@ -14,6 +14,14 @@ from typing import Any, Final, TypeAlias
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
 from trackformer.data.formats.assembly import Entry, assemble_frames, score_of
+from trackformer.data.formats.limits.numbers import (
+    MAX_FRAME,
+    finite,
+    frame_rate_of,
+    size_of,
+    video_length,
+    whole,
+)
 from trackformer.data.formats.malformed import MalformedError, Report, refuse
 from trackformer.data.formats.text_files import read_text
 from trackformer.data.formats.writing import plain_name
@@ -105,12 +113,23 @@ class _Results:
         video = self.video
         size, rate = (video.get("height"), video.get("width")), video.get("frame_rate")
         entries = list(self._entries(class_names, report))
-        num_frames = 1 + max((int(line["frame_index"]) for _, line in self.lines), default=-1)
+        num_frames = video_length(
+            str(self.path),
+            report,
+            num_images=0,
+            stated=0,
+            annotated={line["frame_index"] for _, line in self.lines},
+        )
+        try:
+            image_size = None if None in size else size_of(*size)
+            frame_rate = frame_rate_of(rate)
+        except ValueError as error:
+            raise DataError(f"{self.path}:1: {error}") from error
         return AnnotatedSequence(
             name=str(video.get("name", self.path.resolve().parent.name)),
             frames=assemble_frames(entries, (None,) * num_frames, report),
-            image_size=None if None in size else (int(str(size[0])), int(str(size[1]))),
-            frame_rate=None if rate is None else float(rate),
+            image_size=image_size,
+            frame_rate=frame_rate,
             is_video=True,
             forgives_ignored=True,
             annotation_path=self.path,
@@ -128,17 +147,19 @@ class _Results:
 
 
 def _entry(found: Record, frame_index: int, class_names: tuple[str, ...], where: str) -> Entry:
-    left, top, right, bottom = (float(side) for side in found["box_xyxy"])
+    left, top, right, bottom = (finite(side, "a corner") for side in found["box_xyxy"])
     mask = found.get("mask")
     return Entry(
         where=where,
         frame_index=frame_index,
         box_xyxy=(left, top, right, bottom),
         label=class_names.index(str(found["label"])),
-        track_id=int(found["track_id"]),
+        track_id=whole(found["track_id"], "a track id"),
         score=score_of(found.get("score")),
         is_filled=bool(found.get("is_filled", False)),
-        segmentation=None if mask is None else RunLengths(mask["counts"], tuple(mask["size"])),
+        segmentation=None
+        if mask is None
+        else RunLengths(str(mask["counts"]), size_of(*mask["size"])),
     )
 
 
@@ -146,15 +167,19 @@ def _read_lines(path: Path, report: Report) -> Iterable[tuple[int, Record]]:
     for number, text in enumerate(read_text(path, "lines of json").splitlines(), start=1):
         try:
             line = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             report(MalformedError("malformed", f"{path}:{number}", f"expected json: {error}"))
             continue
         is_frame = isinstance(line, dict) and isinstance(line.get("objects"), list)
-        if is_frame and isinstance(line.get("frame_index"), int):
+        if is_frame and _is_frame_index(line.get("frame_index")):
             yield number, line
         else:
             what = "expected an object with frame_index and objects"
             report(MalformedError("malformed", f"{path}:{number}", what))
+
+
+def _is_frame_index(value: object) -> bool:
+    return isinstance(value, int) and 0 <= value <= MAX_FRAME
 
 
 def _records(sequence: AnnotatedSequence, class_names: tuple[str, ...]) -> Iterator[Record]:

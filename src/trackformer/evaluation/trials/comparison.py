@@ -29,8 +29,9 @@ from trackformer.evaluation.reports.intervals import Interval, score_intervals
 from trackformer.evaluation.trials.encoded import EncodedVideo, encode_video, track_encoded
 from trackformer.evaluation.trials.peers import PEERS, Parameters, Peer, track_detections
 from trackformer.models.trackformer import TrackFormer
+from trackformer.tracking.object_detector import detections_of
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
-from trackformer.tracking.tracker import detections_of, settings_for
+from trackformer.tracking.tracker import settings_for
 
 WEAKEST = DetectSettings(min_score=0.1)
 """Peers sort weak detections out themselves; ByteTrack lives from them."""

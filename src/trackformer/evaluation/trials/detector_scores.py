@@ -14,8 +14,8 @@ from trackformer.data.formats.coco.results import (
 from trackformer.evaluation.metrics.coco import DetectionTable, evaluate_detections
 from trackformer.image_files import read_image
 from trackformer.models.frame_model import FrameModel
+from trackformer.tracking.object_detector import ObjectDetector
 from trackformer.tracking.settings import DetectSettings
-from trackformer.tracking.tracker import ObjectDetector
 from trackformer.tracking.videos.progress import progress_bar
 
 EVERYTHING = DetectSettings(min_score=0.0, nms_iou=None, every_class=True)

@@ -86,7 +86,7 @@ def track_encoded(
     for memory in video.memories:
         with torch.inference_mode():
             queries = ask_together(states, settings, device)
-            output = model.decode(_repeated(memory, len(settings)), queries)
+            output = model.decode(repeated(memory, len(settings)), queries)
             states = [
                 advance(state, answers, own, video.image_size)
                 for state, answers, own in zip(
@@ -101,7 +101,7 @@ def track_encoded(
     return results
 
 
-def _repeated(memory: Memory, count: int) -> Memory:
+def repeated(memory: Memory, count: int) -> Memory:
     """One frame's memory for each of several trackers, without copying it."""
     position = memory.position
     return replace(

@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import Final
 
 from trackformer.data.annotations import AnnotatedData
-from trackformer.data.formats.class_lists import with_only_classes
-from trackformer.data.formats.coco.results import holds_still_images
+from trackformer.data.formats.class_lists import (
+    check_objects,
+    with_only_classes,
+    without_unused,
+)
+from trackformer.data.formats.coco.results import still_images_file
 from trackformer.data.formats.names import FormatName
 from trackformer.data.read import read_annotations
 from trackformer.errors import ConfigError
@@ -55,12 +59,16 @@ def read_validation(
         ConfigError: The data are partly videos and partly images, or have no such score.
         DataError: They cannot be read.
     """
+    renamed = renamed or {}
     whole = read_annotations(path, format_name, image_folders=image_folders)
-    data = with_only_classes(whole, class_names, renamed or {})
+    whole = without_unused(whole, (*class_names, *renamed))
+    data = with_only_classes(whole, class_names, renamed)
+    check_objects(data, str(path))
     kinds = {sequence.is_video for sequence in data.sequences}
     if len(kinds) != 1:
         raise ConfigError(f"{path}: expected videos or still images to validate on, got both")
-    if False in kinds and not holds_still_images(path):
+    images_file = still_images_file(path)
+    if False in kinds and images_file is None:
         raise ConfigError(f"{path}: expected still images to validate on in a COCO json file")
     if False in kinds and not set(whole.class_names) <= set(class_names):
         # AP is a mean over the file's categories, and its file is scored as it is.
@@ -71,4 +79,4 @@ def read_validation(
     known = TRACKING_METRICS if kinds.pop() else DETECTION_METRICS
     if metric is not None and metric not in known:
         raise ConfigError(f"validation.metric: {path} has {', '.join(known)}, got {metric}")
-    return Validation(path, data, metric or known[0])
+    return Validation(images_file or path, data, metric or known[0])

@@ -164,8 +164,12 @@ def _waited(is_waiting: Bool[Tensor, " T"], tracks: Tracks, settings: TrackerSet
 
 
 def _without_given_up(tracks: Tracks, settings: TrackerSettings, tell: Listener) -> Tracks:
-    longest = settings.patience + settings.termination_steps - 1
-    is_remembered = tracks.frames_missed <= longest
+    if settings.patience_s is None:
+        longest = settings.patience + settings.termination_steps - 1
+        is_remembered = tracks.frames_missed <= longest
+    else:
+        # Sums of the times between frames are as exact as float32.
+        is_remembered = tracks.unseen_for <= settings.patience_s * (1 + 1e-4)
     tell(lambda: _lost(tracks, is_remembered, settings))
     remembered = select_tracks(tracks, torch.nonzero(is_remembered)[:, 0])
     recent = most_recent(remembered, settings)
@@ -176,4 +180,7 @@ def _without_given_up(tracks: Tracks, settings: TrackerSettings, tell: Listener)
 def _lost(tracks: Tracks, is_remembered: Bool[Tensor, " T"], settings: TrackerSettings) -> Waited:
     num_lost = tracks.frames_missed - settings.termination_steps + 1
     rows = torch.nonzero(num_lost > 0)[:, 0]
-    return Waited(rows, num_lost[rows], settings.patience, is_remembered[rows], "patience")
+    goes_on = is_remembered[rows]
+    if settings.patience_s is not None:
+        return Waited(rows, tracks.unseen_for[rows], settings.patience_s, goes_on, "patience_s")
+    return Waited(rows, num_lost[rows], settings.patience, goes_on, "patience")

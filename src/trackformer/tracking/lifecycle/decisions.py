@@ -151,16 +151,16 @@ class Born:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Waited:
-    """The frames were counted that tracks have not been seen for."""
+    """The frames or seconds were counted that tracks have not been seen for."""
 
     rows: Int[Tensor, " A"]
-    missed: Int[Tensor, " A"]
+    missed: Int[Tensor, " A"] | Float[Tensor, " A"]
     """Frames below the threshold so far where `setting` is `termination_steps`, frames lost where
-    it is `patience`."""
-    limit: int
+    it is `patience`, seconds since it was seen where it is `patience_s`."""
+    limit: int | float
     goes_on: Bool[Tensor, " A"]
     """Whether each is still waited for."""
-    setting: Literal["termination_steps", "patience"]
+    setting: Literal["termination_steps", "patience", "patience_s"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

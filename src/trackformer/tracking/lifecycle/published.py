@@ -194,7 +194,12 @@ def _end_of_step(
     counts[lost, LOST] += 1
     frames_missed = torch.zeros_like(tracks.frames_missed)
     frames_missed[lost] = counts[lost, LOST]
-    tracks = replace(tracks, published_counts=counts, frames_missed=frames_missed)
+    tracks = replace(
+        tracks,
+        published_counts=counts,
+        frames_missed=frames_missed,
+        unseen_for=frames_missed.float(),
+    )
     tell(lambda: _lost(lost, tracks, counts, settings))
     lost = lost[_is_remembered(tracks, lost, counts, settings)]
     remembered = select_tracks(tracks, torch.cat([active, lost]))

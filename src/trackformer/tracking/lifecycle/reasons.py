@@ -154,7 +154,7 @@ def _found_again(told: FoundAgain, rows: _Rows) -> Iterator[Decision]:
 
 
 def _waited(told: Waited) -> Iterator[Decision]:
-    is_lost = told.setting == "patience"
+    is_lost = told.setting != "termination_steps"
     waiting = Rule.LOST if is_lost else Rule.WAITING
     for row, missed, goes_on in zip(
         told.rows.tolist(), told.missed.tolist(), told.goes_on.tolist(), strict=True

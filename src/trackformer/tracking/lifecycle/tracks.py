@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from trackformer.boxes import moved_on, smoothed_displacements
+from trackformer.errors import DataError
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.types import Predictions, TrackQueries
 
@@ -25,13 +27,16 @@ class Tracks:
     boxes: Float[Tensor, "T 4"]
     """Relative cxcywh in the frame where each object was last seen."""
     displacements: Float[Tensor, "T 2"]
-    """How far the box centre moves in a frame, smoothed; 0 until an object was seen twice in a row.
+    """How far the box centre moves in a second (in a frame where no times are known), smoothed; 0
+    until an object was seen twice in a row.
     A lost track keeps it, and has it again when it is found."""
     scores: Float[Tensor, " T"]
     labels: Int[Tensor, " T"]
     embeddings: Float[Tensor, "T C"]
     frames_missed: Int[Tensor, " T"]
     """Frames since the object was last seen; 0 = seen in the current frame."""
+    unseen_for: Float[Tensor, " T"]
+    """How long ago that was: seconds, or frames where no times are known."""
     published_counts: Int[Tensor, "T 2"]
     """(frames lost, frames below `keep_score`) as the published tracker counts them, that is on
     and on over re-identifications; 0 unless `compatibility` is `reference`."""
@@ -40,6 +45,17 @@ class Tracks:
     """0-based index of the frame this state belongs to; -1 before the first."""
     num_reidentified: int
     """How often a lost track was found again since the stream began."""
+    time_s: float | None = None
+    """When this frame was taken; None: not known, and a frame is the unit of time."""
+    next_time_s: float | None = None
+    """When the frame was taken that is asked about next (`expecting`)."""
+
+    @property
+    def elapsed(self) -> float:
+        """What passes until the next frame: seconds, or 1 frame."""
+        if self.time_s is None or self.next_time_s is None:
+            return 1.0
+        return self.next_time_s - self.time_s
 
 
 def no_tracks(embedding_size: int) -> Tracks:
@@ -54,11 +70,38 @@ def no_tracks(embedding_size: int) -> Tracks:
         labels=whole,
         embeddings=real.reshape(0, embedding_size),
         frames_missed=whole,
+        unseen_for=real,
         published_counts=whole.reshape(0, 2),
         next_id=1,
         frame_index=-1,
         num_reidentified=0,
     )
+
+
+def expecting(tracks: Tracks, time_s: float | None) -> Tracks:
+    """The same tracks, once it is known when the next frame was taken.
+
+    Args:
+        tracks: After the frame before.
+        time_s: Seconds, from any moment on; None for streams without times.
+
+    Raises:
+        DataError: It is not later than the frame before, or other frames had a time and this one
+            has none, or the other way round.
+    """
+    is_first = tracks.frame_index < 0
+    if time_s is not None and not math.isfinite(time_s):
+        raise DataError(f"time_s: expected seconds, got {time_s}")
+    if not is_first and (time_s is None) != (tracks.time_s is None):
+        raise DataError(
+            "time_s: expected one for every frame or for none, "
+            f"got {time_s} after {tracks.time_s} in frame {tracks.frame_index}"
+        )
+    if time_s is not None and tracks.time_s is not None and time_s <= tracks.time_s:
+        raise DataError(
+            f"time_s: expected more than the {tracks.time_s} of the frame before, got {time_s}"
+        )
+    return replace(tracks, next_time_s=time_s)
 
 
 def as_track_queries(tracks: Tracks, settings: TrackerSettings) -> TrackQueries:
@@ -70,9 +113,10 @@ def as_track_queries(tracks: Tracks, settings: TrackerSettings) -> TrackQueries:
     boxes = moved_on(
         tracks.boxes,
         tracks.displacements,
-        tracks.frames_missed,
+        tracks.unseen_for,
         settings.motion,
         settings.lost_motion,
+        tracks.elapsed,
     )
     return TrackQueries(
         embeddings=tracks.embeddings[None],
@@ -105,7 +149,9 @@ def update_tracks(
     # A displacement over a gap would be several frames' worth, so the one before the gap stays.
     is_continued = is_seen & (tracks.frames_missed == 0)
     moved = smoothed_displacements(
-        tracks.displacements, boxes[:, :2] - tracks.boxes[:, :2], settings.motion_smoothing
+        tracks.displacements,
+        (boxes[:, :2] - tracks.boxes[:, :2]) / tracks.elapsed,
+        settings.motion_smoothing,
     )
     return Tracks(
         ids=tracks.ids,
@@ -115,10 +161,12 @@ def update_tracks(
         labels=torch.where(is_seen, predictions.labels[rows], tracks.labels),
         embeddings=torch.where(column, predictions.embeddings[rows].float(), tracks.embeddings),
         frames_missed=torch.where(is_seen, 0, tracks.frames_missed + 1),
+        unseen_for=torch.where(is_seen, 0.0, tracks.unseen_for + tracks.elapsed),
         published_counts=tracks.published_counts,
         next_id=tracks.next_id,
         frame_index=tracks.frame_index + 1,
         num_reidentified=tracks.num_reidentified + num_reidentified,
+        time_s=tracks.next_time_s,
     )
 
 
@@ -134,10 +182,12 @@ def add_births(tracks: Tracks, predictions: Predictions, rows: Int[Tensor, " _"]
         labels=torch.cat([tracks.labels, predictions.labels[rows]]),
         embeddings=torch.cat([tracks.embeddings, predictions.embeddings[rows].float()]),
         frames_missed=torch.cat([tracks.frames_missed, torch.zeros_like(ids)]),
+        unseen_for=torch.cat([tracks.unseen_for, tracks.unseen_for.new_zeros(num_born)]),
         published_counts=torch.cat([tracks.published_counts, ids.new_zeros((num_born, 2))]),
         next_id=tracks.next_id + num_born,
         frame_index=tracks.frame_index,
         num_reidentified=tracks.num_reidentified,
+        time_s=tracks.time_s,
     )
 
 
@@ -151,10 +201,13 @@ def select_tracks(tracks: Tracks, rows: Int[Tensor, " _"]) -> Tracks:
         labels=tracks.labels[rows],
         embeddings=tracks.embeddings[rows],
         frames_missed=tracks.frames_missed[rows],
+        unseen_for=tracks.unseen_for[rows],
         published_counts=tracks.published_counts[rows],
         next_id=tracks.next_id,
         frame_index=tracks.frame_index,
         num_reidentified=tracks.num_reidentified,
+        time_s=tracks.time_s,
+        next_time_s=tracks.next_time_s,
     )
 
 

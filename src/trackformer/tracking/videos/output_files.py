@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from trackformer.errors import DataError
 from trackformer.tracking.tracing.reading import TRACE_NAME
+
+STATE_NAME: Final = "state.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +28,21 @@ class OutputFiles:
     trace: Path | None = None
     """What was asked, answered and decided; None: not asked for."""
 
+    @property
+    def state(self) -> Path:
+        """From which a run that was cut goes on; no result."""
+        return self.rows.with_name(STATE_NAME)
+
     def paths(self) -> tuple[Path, ...]:
         """All of them."""
         files = (self.rows, self.lines, self.masks, self.video, self.trace)
         return tuple(path for path in files if path is not None)
+
+    def remove_unfinished(self) -> None:
+        """Remove what a kill left of files that had not got their names yet."""
+        for path in (*self.paths(), self.state):
+            for left in path.parent.glob(f".{path.name}.*.partial"):
+                left.unlink(missing_ok=True)
 
     def written(self) -> tuple[Path, ...]:
         """Those that exist."""
@@ -54,12 +67,12 @@ def output_files(
     )
 
 
-def check_output(files: OutputFiles, *, overwrite: bool) -> None:
+def check_output(files: OutputFiles, *, overwrite: bool, resume: bool = False) -> None:
     """Make the folder, and fail before hours of tracking rather than after.
 
     Raises:
         DataError: The folder cannot be written to, or results are in it that `overwrite` does not
-            give up.
+            give up and `resume` cannot go on with.
     """
     folder = files.rows.parent
     probe = folder / f".writable.{os.getpid()}"
@@ -69,10 +82,15 @@ def check_output(files: OutputFiles, *, overwrite: bool) -> None:
         probe.unlink()
     except OSError as error:
         raise DataError(f"{folder}: cannot be written to: {error.strerror}") from error
+    can_go_on = files.state.exists()
+    if resume and can_go_on:
+        return
+    go_on = ", go on with it (--resume)" if can_go_on else ""
     for path in files.written():
         if path.is_dir():
             raise DataError(f"{path}: expected a file to write to, got a folder")
         if path.stat().st_size > 0 and not overwrite:
             raise DataError(
-                f"{path}: exists already; choose another output folder, or replace it (--overwrite)"
+                f"{path}: exists already; choose another output folder{go_on}, "
+                "or replace it (--overwrite)"
             )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
+
+import torch
 
 from trackformer.data.formats.mot.mots import MotsResultsWriter, mots_frame_of
 from trackformer.data.formats.mot.published_results import written_as_published
@@ -17,12 +20,22 @@ from trackformer.data.formats.tracks import VIDEO, video_record
 from trackformer.data.masks import RunLengths, encode_mask
 from trackformer.data.results import result_of, result_of_detections
 from trackformer.errors import DataError
+from trackformer.growing_files import open_growing
 from trackformer.objects import Detections, TrackedObjects
 from trackformer.tracking.videos.output_files import OutputFiles
 from trackformer.tracking.videos.zones import Tally, ZoneCounter, draw_tallies
 from trackformer.video.drawing import TrackDrawer
 from trackformer.video.frames import Frame, FrameSource
 from trackformer.video.writing import VideoWriter
+
+
+@dataclass(frozen=True, slots=True)
+class FileSizes:
+    """How many bytes of results there are; the video counts frames."""
+
+    rows: int = 0
+    lines: int = 0
+    masks: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +82,32 @@ class ResultsWriter:
                 draw if not tallies else lambda: draw_tallies(draw(), tallies)
             )
 
+    def mark(self) -> FileSizes:
+        """How long the files are now; later they can be cut back to it and go on from there."""
+        if self._video is not None:
+            self._video.begin_piece()
+        masks = 0 if self._masks is None else self._masks.num_bytes()
+        return FileSizes(self._rows.num_bytes(), self._lines.tell(), masks)
+
+    def is_on_disk(self, num_frames: int) -> bool:
+        """Whether no kill can take these frames from the video any more; rows are there at once."""
+        return self._video is None or self._video.num_on_disk >= num_frames
+
     def _video_record(self, frame: Frame) -> dict[str, Any]:
         """So that the results alone can become any format (`trackformer data convert`)."""
         height, width = frame.pixels.shape[:2]
         name = Path(self._source.name.rstrip("/")).stem or "video"
         return video_record(name, (height, width), self._source.frame_rate, self._class_names)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptResults:
+    """What stays of the results of a run that was cut."""
+
+    sizes: FileSizes = field(default_factory=FileSizes)
+    num_frames: int = 0
+    image_size: tuple[int, int] = (0, 0)
+    """(height, width) of the frames."""
 
 
 @contextmanager
@@ -83,39 +117,62 @@ def open_outputs(
     class_names: tuple[str, ...],
     *,
     as_published: bool = False,
+    kept: KeptResults | None = None,
     zones: ZoneCounter | None = None,
 ) -> Iterator[ResultsWriter]:
     """Files that are valid whenever the statement ends: by an exception, Ctrl-C, or the end.
 
-    `as_published`: boxes in the MOTChallenge file are off by the pixel of the published code;
-    `zones` also count, and are drawn.
+    Args:
+        files: Their names.
+        source: Of which they are the results.
+        class_names: Of the model.
+        as_published: Boxes in the MOTChallenge file are off by the pixel of the published code.
+        kept: What stays of files that are there; None: nothing, they begin anew.
+        zones: Counts, too, and is drawn.
 
     Raises:
-        DataError: A file cannot be written.
+        DataError: A file cannot be written, or holds less than what shall stay.
     """
+    kept = kept or KeptResults()
+    drawer = TrackDrawer(class_names)
     with ExitStack() as stack:
         try:
-            rows = stack.enter_context(MotResultsWriter(files.rows))
-            # Unbuffered: a frame is on disk as soon as it is known, and only whole lines are.
-            lines = stack.enter_context(files.lines.open("wb", buffering=0))
+            rows = stack.enter_context(MotResultsWriter(files.rows, kept.sizes.rows))
+            lines = stack.enter_context(open_growing(files.lines, kept.sizes.lines))
             masks = None
             if files.masks is not None:
-                masks = stack.enter_context(MotsResultsWriter(files.masks))
+                masks = stack.enter_context(MotsResultsWriter(files.masks, kept.sizes.masks))
         except OSError as error:
             raise DataError(f"{error.filename}: cannot be written: {error.strerror}") from error
         video = None
         if files.video is not None:
-            video = stack.enter_context(VideoWriter(files.video, source.frame_rate))
+            writer = VideoWriter(
+                files.video, source.frame_rate, kept.num_frames, source.pixel_aspect
+            )
+            video = stack.enter_context(writer)
+            if kept.num_frames:
+                _follow(drawer, files.lines, kept.image_size)
+        counter = None if zones is None else stack.enter_context(zones)
         yield ResultsWriter(
-            rows,
-            lines,
-            masks,
-            video,
-            TrackDrawer(class_names),
-            as_published,
-            source,
-            class_names,
-            None if zones is None else stack.enter_context(zones),
+            rows, lines, masks, video, drawer, as_published, source, class_names, counter
+        )
+
+
+def _follow(drawer: TrackDrawer, lines: Path, image_size: tuple[int, int]) -> None:
+    """Let the trails come from where they came from before the cut."""
+    with lines.open(encoding="utf-8") as file:
+        last = deque(file, maxlen=drawer.trail_length)
+    for line in last:
+        objects = json.loads(line)["objects"]
+        drawer.follow(
+            TrackedObjects(
+                track_ids=torch.tensor([each["track_id"] for each in objects], dtype=torch.long),
+                boxes_xyxy=torch.tensor([each["box_xyxy"] for each in objects]).reshape(-1, 4),
+                scores=torch.zeros(len(objects)),
+                labels=torch.zeros(len(objects), dtype=torch.long),
+                frame_index=0,
+            ),
+            image_size,
         )
 
 

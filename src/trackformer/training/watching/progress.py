@@ -7,7 +7,7 @@ import json
 import platform
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from types import TracebackType
 from typing import Any
@@ -32,7 +32,6 @@ from trackformer.training.settings import TrainingSettings
 from trackformer.training.watching.metrics_file import MetricsFile
 from trackformer.training.watching.observation import ObservedFrame
 from trackformer.training.watching.sample_frames import draw_frames, write_picture
-from trackformer.training.watching.trackers import OWN, Trackers
 from trackformer.types import Clip
 
 SHOWN = (
@@ -57,11 +56,8 @@ PLAIN_EVERY = 50
 class RunLog:
     """Writes the log of one run; silent in all processes but the main one."""
 
-    def __init__(
-        self, settings: TrainingSettings, trackers: Trackers, *, is_main: bool, first_step: int
-    ) -> None:
+    def __init__(self, settings: TrainingSettings, *, is_main: bool, first_step: int) -> None:
         self._settings = settings
-        self._trackers = trackers
         self._is_main = is_main
         self._first_step = first_step
         self._console = Console(quiet=not is_main)
@@ -86,11 +82,9 @@ class RunLog:
             output.mkdir(parents=True, exist_ok=True)
             self._metrics = MetricsFile(output / "metrics.csv", self._first_step)
             self._validation = MetricsFile(output / "validation.csv", self._first_step)
-            if OWN in self._settings.log:
-                self._writer = SummaryWriter(
-                    str(self._settings.output), purge_step=self._first_step + 1
-                )
-        self._trackers.start()
+            self._writer = SummaryWriter(
+                str(self._settings.output), purge_step=self._first_step + 1
+            )
         self._progress.start()
         self._task = self._progress.add_task(
             "train", total=self._settings.optimizer.steps, completed=self._first_step, text=""
@@ -104,7 +98,6 @@ class RunLog:
         trace: TracebackType | None,
     ) -> None:
         self._progress.stop()
-        self._trackers.finish()
         if self._writer is not None:
             self._writer.close()
 
@@ -119,11 +112,12 @@ class RunLog:
 
     def step(self, step: int, metrics: dict[str, float]) -> None:
         """One optimizer step."""
-        if not self._is_main or self._task is None:
+        if self._writer is None or self._task is None:
             return
         seconds = time.perf_counter() - self._arrived
         metrics = metrics | {"data_seconds": self._data_seconds, "step_seconds": seconds}
-        self._curves("train", step, metrics)
+        for name, value in metrics.items():
+            self._writer.add_scalar(f"train/{name}", value, step)
         self._metrics.append({"step": step, **metrics})
         self._progress.update(self._task, completed=step, text=f"loss {metrics['loss']:.3f}")
         if self._progress.disable and step % PLAIN_EVERY == 0:
@@ -131,27 +125,21 @@ class RunLog:
 
     def picture(self, step: int, frames: list[ObservedFrame], model: TrackFormer) -> None:
         """A clip with its targets and the model's answers."""
-        if not self._is_main:
+        if self._writer is None:
             return
         pixels = draw_frames(frames, model.settings.input, settings_for(model))
         write_picture(pixels, self._settings.output / "samples" / f"step_{step:07}.jpg")
-        if self._writer is not None:
-            self._writer.add_image("sample", pixels, step, dataformats="HWC")
+        self._writer.add_image("sample", pixels, step, dataformats="HWC")
 
     def scores(self, step: int, scores: dict[str, float | int]) -> None:
         """Validation scores."""
-        if not self._is_main:
+        if self._writer is None:
             return
-        self._curves("validation", step, scores)
+        for name, value in scores.items():
+            self._writer.add_scalar(f"validation/{name}", value, step)
         self._validation.append({"step": step, **scores})
         shown = [f"{name} {scores[name]:.1f}" for name in SHOWN if name in scores]
         self.say(f"step {step}: " + "  ".join(shown))
-
-    def _curves(self, part: str, step: int, numbers: Mapping[str, float | int]) -> None:
-        if self._writer is not None:
-            for name, value in numbers.items():
-                self._writer.add_scalar(f"{part}/{name}", value, step)
-        self._trackers.log(part, step, numbers)
 
     def say(self, text: str) -> None:
         """One line above the progress bar."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from trackformer.models.frame_model import FrameModel
     from trackformer.tracking.videos.run import VideoRun
     from trackformer.video.frames import FrameSource
+    from trackformer.video.live import LiveReading
 
 PARTLY_FAILED: Final = 1
 """Exit code of a video that broke off: the results before the cut were written."""
@@ -33,6 +35,20 @@ def add_video_arguments(parser: argparse.ArgumentParser, files: str) -> None:
     )
     add_model_arguments(parser)
     add_classes_argument(parser, "others are not looked for")
+    parser.add_argument(
+        "--every-frame",
+        action="store_true",
+        help="read a camera or stream frame by frame even when that takes longer than it lasts; "
+        "otherwise the newest picture counts (files are always read frame by frame)",
+    )
+    parser.add_argument(
+        "--reconnect",
+        type=whole_number,
+        default=5,
+        metavar="TIMES",
+        help="how often in a row a camera or stream that dropped is tried again, after 1, 2, 4 ... "
+        "at most 30 seconds; 0: it ends (default: 5)",
+    )
     parser.add_argument("--no-video", action="store_true", help="do not write video.mp4")
     parser.add_argument(
         "--overwrite", action="store_true", help="replace results that DIR holds already"
@@ -53,24 +69,54 @@ def process_video(
 
     files = output_files(options.output, kind, write_video=not options.no_video)
     # The source first: a mistyped name must not leave an empty output folder behind.
-    with open_source(source) as opened:
-        check_output(files, overwrite=options.overwrite)
+    with open_source(source, live_reading(options)) as opened:
+        check_output(files, overwrite=options.overwrite, resume=options.resume)
         model = only_asked(load(options, every_layer=every_layer), options)
         try:
             run = work(model, opened)
         except KeyboardInterrupt:
             _print_files(files.written())
+            _print_remarks(opened.remarks)
             raise
     return report(run)
 
 
+def print_lines(
+    options: argparse.Namespace,
+    source: str,
+    work: Callable[[FrameModel, FrameSource, Callable[[str], object]], VideoRun],
+) -> int:
+    """Let `work` print what it finds, line by line; all else goes to the error output."""
+    from trackformer.video.sources import open_source
+
+    with open_source(source, live_reading(options)) as opened:
+        model = only_asked(load(options), options)
+        try:
+            run = work(model, opened, _print_line)
+        except BrokenPipeError:
+            # Whoever read has enough. What Python still holds for it must not fail at the end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        except KeyboardInterrupt:
+            _print_remarks(opened.remarks)
+            raise
+    print(in_short(run), file=sys.stderr)
+    return _print_end(run)
+
+
+def _print_line(line: str) -> None:
+    print(line, flush=True)
+
+
 def report(run: VideoRun) -> int:
     """Print what was done; returns the exit code."""
-    rate = run.num_frames / max(run.seconds, 1e-9)
-    print(f"{run.num_frames} frames, {run.num_objects} boxes, {rate:.1f} frames per second")
+    print(in_short(run))
     _print_files(run.files)
-    for remark in run.remarks:
-        print(f"note: {remark}", file=sys.stderr)
+    return _print_end(run)
+
+
+def _print_end(run: VideoRun) -> int:
+    _print_remarks(run.remarks)
     if run.broken_off is None:
         return 0
     kept = "; the frames before are kept" if run.num_frames else ""
@@ -85,6 +131,35 @@ def report_all(sources: Sequence[str], runs: Sequence[VideoRun]) -> int:
         print(f"{source}:")
         codes.append(report(run))
     return max(codes)
+
+
+def live_reading(options: argparse.Namespace) -> LiveReading:
+    """How cameras and streams are read."""
+    from trackformer.video.live import LiveReading
+
+    return LiveReading(every_frame=options.every_frame, reconnect=options.reconnect)
+
+
+def whole_number(text: str) -> int:
+    """0 or more, for argparse."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number, 0 or more, got {text!r}")
+    return int(text)
+
+
+def _print_remarks(remarks: Sequence[str]) -> None:
+    for remark in remarks:
+        print(f"note: {remark}", file=sys.stderr)
+
+
+def in_short(run: VideoRun) -> str:
+    """What was done, and how fast, in one line."""
+    counts = f"{run.num_frames} frames, {run.num_objects} boxes"
+    num_new = run.num_frames - run.num_frames_before
+    if num_new == 0:
+        return f"{counts}, nothing was left to do"
+    before = f" ({run.num_frames_before} were there)" if run.num_frames_before else ""
+    return f"{counts}, {num_new / max(run.seconds, 1e-9):.1f} frames per second{before}"
 
 
 def _print_files(files: tuple[Path, ...]) -> None:

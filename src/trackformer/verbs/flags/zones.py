@@ -30,7 +30,7 @@ def add_zone_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def zone_counter(options: argparse.Namespace) -> ZoneCounter | None:
+def zone_counter(options: argparse.Namespace, *, is_alone: bool) -> ZoneCounter | None:
     """The counter that was asked for, refused before anything slow starts.
 
     Raises:
@@ -42,10 +42,13 @@ def zone_counter(options: argparse.Namespace) -> ZoneCounter | None:
     from trackformer.errors import ConfigError, DataError
     from trackformer.tracking.videos.zones import Asked, ZoneCounter, parse_line, read_zones
 
-    if len(options.sources) > 1:
-        raise ConfigError(
-            f"--line, --zone, --heat-map: expected one SOURCE, got {len(options.sources)}"
-        )
+    flags = "--line, --zone, --heat-map"
+    if not is_alone or len(options.sources) > 1:
+        raise ConfigError(f"{flags}: expected one SOURCE without --jobs")
+    if options.resume:
+        raise ConfigError(f"{flags}: expected a run from its beginning, got --resume")
+    if str(options.output) == "-":
+        raise ConfigError(f"{flags}: expected a folder for --output, got -")
     asked = Asked(
         lines=tuple(parse_line(text) for text in options.line or ()),
         zones=() if options.zone is None else read_zones(options.zone),

@@ -39,6 +39,12 @@ class CocoImages:
     """By name."""
 
 
+def still_images_file(path: Path) -> Path | None:
+    """The COCO json file of still images that a path means: itself, or the only one in a folder."""
+    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    return files[0] if len(files) == 1 and holds_still_images(files[0]) else None
+
+
 def holds_still_images(path: Path) -> bool:
     """Whether a file is a COCO json file whose images are no frames of videos."""
     if path.suffix != ".json" or not path.is_file():

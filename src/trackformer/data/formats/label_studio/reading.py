@@ -5,6 +5,7 @@ Of a task's annotations the first counts that was not cancelled; without any, it
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +17,16 @@ from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
 from trackformer.data.formats.assembly import Corners, Entry, assemble_frames, score_of
 from trackformer.data.formats.key_frames import boxes_between
 from trackformer.data.formats.label_studio.layout import KIND, PER_CENT, VIDEO, declared_labels
+from trackformer.data.formats.limits.numbers import (
+    MAX_FRAME,
+    finite,
+    frame_rate_of,
+    size_of,
+    video_length,
+    whole,
+)
 from trackformer.data.formats.malformed import MalformedError, Report, refuse
+from trackformer.data.formats.rotation import upright_hull
 from trackformer.data.formats.text_files import read_json
 from trackformer.errors import DataError
 
@@ -49,7 +59,7 @@ def read_label_studio(path: Path, report: Report = refuse) -> AnnotatedData:
         found = {label for task in tasks for region in _regions(task) for label in _labels(region)}
         class_names = _class_names(file, found)
         sequences = [_sequence(_Task(file, task, class_names, report)) for task in tasks]
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
         raise DataError(f"{file}: expected tasks of Label Studio: {error!r}") from error
     return AnnotatedData(tuple(sequences), class_names)
 
@@ -82,7 +92,7 @@ class _Task:
                 f"{self.path}: task {self.name}: expected width and height of the video, in "
                 "pixels, among the task's data"
             )
-        return int(data["height"]), int(data["width"])
+        return size_of(data["height"], data["width"])
 
 
 def _class_names(file: Path, found: set[str]) -> tuple[str, ...]:
@@ -100,15 +110,22 @@ def _holds_tasks(file: Path) -> bool:
 def _sequence(task: _Task) -> AnnotatedSequence:
     data = task.record["data"]
     ids: dict[str, int] = {}
+    counts = [_frames_count(region) for region in _regions(task.record)]
+    stated = whole(data.get("num_frames") or max(counts, default=0), "num_frames", 0, MAX_FRAME)
+    annotated = {
+        key["frame"] for region in _regions(task.record) for key in region["value"]["sequence"]
+    }
+    length = video_length(
+        str(task.path), task.report, num_images=0, stated=stated, annotated=annotated
+    )
+    num_frames = min(length, stated)
+    # Not before the length is known to be one: boxes are filled in up to there.
     entries = [entry for region in _regions(task.record) for entry in _entries(task, region, ids)]
-    stated = [int(region["value"].get("framesCount", 0)) for region in _regions(task.record)]
-    num_frames = int(data.get("num_frames") or max(stated, default=0))
-    rate = data.get("frame_rate")
     return AnnotatedSequence(
         name=task.name,
         frames=assemble_frames(entries, (None,) * num_frames, task.report),
         image_size=task.image_size,
-        frame_rate=None if rate is None else float(rate),
+        frame_rate=frame_rate_of(data.get("frame_rate")),
         is_video=True,
         forgives_ignored=True,
         annotation_path=task.path,
@@ -136,7 +153,7 @@ def _entries(task: _Task, region: Record, ids: dict[str, int]) -> Iterator[Entry
         task.report(MalformedError("unknown-class", where, what))
         return
     height, width = task.image_size
-    keys = sorted(region["value"]["sequence"], key=lambda key: int(key["frame"]))
+    keys = sorted(region["value"]["sequence"], key=_frame)
     template = Entry(
         where=where,
         frame_index=0,
@@ -149,7 +166,7 @@ def _entries(task: _Task, region: Record, ids: dict[str, int]) -> Iterator[Entry
         replace(
             template,
             where=f"{where}, frame {key['frame']}",
-            frame_index=int(key["frame"]) - 1,
+            frame_index=_frame(key) - 1,
             box_xyxy=_corners(key, height, width),
         )
         for key in keys
@@ -161,14 +178,30 @@ def _entries(task: _Task, region: Record, ids: dict[str, int]) -> Iterator[Entry
     yield from entries[-1:]
     if keys and keys[-1].get("enabled", True):
         # Still there to the end of the video.
-        last = int(region["value"].get("framesCount", 0))
+        last = _frames_count(region)
         for frame_index in range(entries[-1].frame_index + 1, last):
             yield replace(entries[-1], frame_index=frame_index)
 
 
 def _corners(key: Record, height: int, width: int) -> Corners:
-    x, y, w, h = (float(key[name]) / PER_CENT for name in ("x", "y", "width", "height"))
-    return x * width, y * height, (x + w) * width, (y + h) * height
+    x, y, w, h = (finite(key[name], name) / PER_CENT for name in ("x", "y", "width", "height"))
+    box = (x * width, y * height, (x + w) * width, (y + h) * height)
+    turned = finite(key.get("rotation") or 0, "a rotation")
+    # About the upper left corner, not the centre: there the box is turned back around.
+    angle = math.radians(turned)
+    dx, dy = (box[2] - box[0]) / 2, (box[3] - box[1]) / 2
+    shift_x = dx * math.cos(angle) - dy * math.sin(angle) - dx
+    shift_y = dx * math.sin(angle) + dy * math.cos(angle) - dy
+    left, top, right, bottom = upright_hull(box, turned)
+    return left + shift_x, top + shift_y, right + shift_x, bottom + shift_y
+
+
+def _frame(key: Record) -> int:
+    return whole(key["frame"], "a frame", 0, MAX_FRAME)
+
+
+def _frames_count(region: Record) -> int:
+    return whole(region["value"].get("framesCount", 0), "framesCount", 0, MAX_FRAME)
 
 
 def _track_id(text: str, ids: dict[str, int]) -> int:

@@ -74,6 +74,20 @@ def size_of(height: object, width: object) -> tuple[int, int]:
     return size
 
 
+def frame_rate_of(value: object) -> float | None:
+    """Frames per second; None where nothing is said.
+
+    Raises:
+        ValueError: It is no positive number.
+    """
+    if value is None:
+        return None
+    rate = finite(value, "a frame rate")
+    if rate <= 0:
+        raise ValueError(f"expected a positive frame rate, got {shown(value)}")
+    return rate
+
+
 def video_length(
     where: str, report: Report, *, num_images: int, stated: int, annotated: Collection[int]
 ) -> int:

@@ -30,6 +30,7 @@ from trackformer.data.formats.mot.mots_rows import (
 )
 from trackformer.data.masks import RunLengths, encode_mask
 from trackformer.errors import DataError
+from trackformer.growing_files import open_growing
 
 if TYPE_CHECKING:
     # Only for the signature: result files are read and scored without loading torch.
@@ -109,10 +110,9 @@ class MotsResultsWriter:
     Frames count from 1, as in MOTS20.
     """
 
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Unbuffered: one system call a frame, so a killed process leaves whole frames only.
-        self._file = path.open("wb", buffering=0)
+    def __init__(self, path: Path, num_kept: int = 0) -> None:
+        """Begin the file anew, or go on behind its first `num_kept` bytes."""
+        self._file = open_growing(path, num_kept)
 
     def append(self, frame: MotsFrame) -> None:
         """Write the lines of a frame; without objects, none."""
@@ -124,6 +124,10 @@ class MotsResultsWriter:
             )
         ]
         self._file.write("".join(lines).encode())
+
+    def num_bytes(self) -> int:
+        """How long the file is."""
+        return self._file.tell()
 
     def close(self) -> None:
         """Close the file; nothing can be appended afterwards."""

@@ -49,6 +49,7 @@ from trackformer.data.formats.mot.rows import (
 )
 from trackformer.data.results import ResultFrame
 from trackformer.errors import DataError
+from trackformer.growing_files import open_growing
 
 
 def read_mot(path: Path, report: Report = refuse) -> AnnotatedData:
@@ -172,11 +173,10 @@ class MotResultsWriter:
     -1 where the results name none.
     """
 
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    def __init__(self, path: Path, num_kept: int = 0) -> None:
+        """Begin the file anew, or go on behind its first `num_kept` bytes."""
         self._path = path
-        # Unbuffered: one system call a frame, so a killed process leaves whole frames only.
-        self._file = path.open("wb", buffering=0)
+        self._file = open_growing(path, num_kept)
         self._last_frame_index = -1
 
     def append(self, frame: ResultFrame) -> None:
@@ -200,6 +200,10 @@ class MotResultsWriter:
             )
         ]
         self._file.write("".join(lines).encode())
+
+    def num_bytes(self) -> int:
+        """How long the file is."""
+        return self._file.tell()
 
     def close(self) -> None:
         """Close the file; nothing can be appended afterwards."""

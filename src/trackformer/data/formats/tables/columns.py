@@ -14,6 +14,15 @@ from typing import Any, Final, TypeAlias
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
 from trackformer.data.formats.assembly import Entry, assemble_frames, score_of
 from trackformer.data.formats.class_lists import ordered_classes
+from trackformer.data.formats.limits.numbers import (
+    MAX_FRAME,
+    finite,
+    frame_rate_of,
+    shown,
+    size_of,
+    video_length,
+    whole,
+)
 from trackformer.data.formats.malformed import MalformedError, Report
 from trackformer.errors import DataError
 
@@ -84,17 +93,32 @@ def data_of(tables: Tables, path: Path, report: Report) -> AnnotatedData:
         try:
             entries[str(row["video"])].append(_entry(row, class_names, where))
         except (TypeError, ValueError):
-            report(MalformedError("malformed", where, f"expected numbers and a label, got {row}"))
+            report(
+                MalformedError(
+                    "malformed", where, f"expected numbers and a label, got {shown(row)}"
+                )
+            )
     sequences = []
     for row in _rows(tables.videos):
-        name, size, rate = str(row["video"]), (row["height"], row["width"]), row["frame_rate"]
-        images = (None,) * int(row["num_frames"])
+        name, size = str(row["video"]), (row["height"], row["width"])
+        own = entries.pop(name, [])
+        try:
+            image_size = None if None in size else size_of(*size)
+            frame_rate = frame_rate_of(row["frame_rate"])
+            stated = whole(row["num_frames"], "num_frames", 0, MAX_FRAME)
+        except ValueError as error:
+            raise DataError(f"{path.with_stem('videos')}: video {name}: {error}") from error
+        annotated = {entry.frame_index for entry in own}
+        length = video_length(
+            str(path.with_stem("videos")), report, num_images=0, stated=stated, annotated=annotated
+        )
+        images = (None,) * min(length, stated)
         sequences.append(
             AnnotatedSequence(
                 name=name,
-                frames=assemble_frames(entries.pop(name, ()), images, report),
-                image_size=None if None in size else (int(size[0]), int(size[1])),
-                frame_rate=None if rate is None else float(rate),
+                frames=assemble_frames(own, images, report),
+                image_size=image_size,
+                frame_rate=frame_rate,
                 is_video=bool(row["is_video"]),
                 forgives_ignored=True,
                 annotation_path=path,
@@ -139,14 +163,14 @@ def _rows(columns: Columns) -> list[dict[str, Any]]:
 
 
 def _entry(row: Mapping[str, Any], class_names: tuple[str, ...], where: str) -> Entry:
-    left, top, right, bottom = (float(row[side]) for side in SIDES)
+    left, top, right, bottom = (finite(row[side], side) for side in SIDES)
     return Entry(
         where=where,
-        frame_index=int(row["frame_index"]),
+        frame_index=whole(row["frame_index"], "a frame", 0, MAX_FRAME),
         box_xyxy=(left, top, right, bottom),
         label=class_names.index(str(row["label"])),
-        track_id=int(row["track_id"]),
-        visibility=float(row["visibility"]),
+        track_id=whole(row["track_id"], "a track id"),
+        visibility=finite(row["visibility"], "a visibility"),
         score=score_of(row["score"]),
         is_filled=bool(row["is_filled"]),
     )

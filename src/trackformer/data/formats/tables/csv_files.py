@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from trackformer.data.annotations import AnnotatedData
+from trackformer.data.formats.limits.numbers import MAX_ID, whole
 from trackformer.data.formats.malformed import MalformedError, Report, refuse
 from trackformer.data.formats.tables.columns import (
     BOX_COLUMNS,
@@ -82,5 +83,5 @@ def _value(cell: str, kind: type) -> Any:
         return cell.lower() in ("true", "1")
     if kind is int:
         # Programs that know one type of number write 3 as 3.0.
-        return int(float(cell))
+        return whole(float(cell) if "." in cell else cell, "a whole number", -MAX_ID)
     return kind(cell)

@@ -1,0 +1,1 @@
+"""What is kept of a tracker so that another process can go on."""

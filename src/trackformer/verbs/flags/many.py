@@ -1,0 +1,129 @@
+"""`--resume` and `--jobs`: long runs that go on, and many recordings one by one."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from trackformer.verbs.flags.classes import only_asked
+from trackformer.verbs.flags.model import load
+from trackformer.verbs.flags.video import PARTLY_FAILED, in_short, live_reading
+
+if TYPE_CHECKING:
+    from trackformer.models.frame_model import FrameModel
+    from trackformer.tracking.videos.many import Outcome
+
+SUMMARY_NAME: Final = "runs.csv"
+
+
+def add_many_arguments(parser: argparse.ArgumentParser) -> None:
+    """`--resume`, `--save-every` and `--jobs`."""
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on where a run of the same command was cut or killed; begin where there was none",
+    )
+    parser.add_argument(
+        "--save-every",
+        type=_positive,
+        default=50,
+        metavar="FRAMES",
+        help="how often what --resume needs is saved: at most so much is done again (default: 50)",
+    )
+    parser.add_argument(
+        "--jobs",
+        type=_positive,
+        metavar="N",
+        help="track each source alone, N at a time in processes of their own, each with a core's "
+        "share, and write DIR/runs.csv; without it several sources share a pass of the model, and "
+        "the videos of a folder, pattern or list come one after another",
+    )
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more, got {text}")
+    return number
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """Which model to load, and how: the same choice is the same model in a process."""
+
+    model: str
+    device: str
+    dtype: str
+    classes: str | None
+
+    def __call__(self) -> FrameModel:
+        """Load it."""
+        options = argparse.Namespace(model=self.model, device=self.device, dtype=self.dtype)
+        options.classes = self.classes
+        return only_asked(load(options), options)
+
+
+def listed(words: Sequence[str]) -> tuple[list[str], bool]:
+    """The sources that are meant, and whether a folder, pattern or list was among the words."""
+    from trackformer.video.source_lists import listed_sources
+
+    sources: list[str] = []
+    is_listed = False
+    for word in words:
+        several = listed_sources(word)
+        is_listed |= several is not None
+        sources += [word] if several is None else several
+    return sources, is_listed
+
+
+def run_many(options: argparse.Namespace, changes: Mapping[str, Any]) -> int:
+    """Track each alone; returns 1 if one failed or broke off, with the failures named."""
+    from trackformer.errors import ConfigError
+    from trackformer.tracking.videos.many import TrackingChoices, track_many, write_summary
+    from trackformer.tracking.videos.streams import stream_folders
+
+    for flag in ("public_detections", "proposals", "trace", "also", "offline"):
+        if getattr(options, flag) not in (None, False):
+            raise ConfigError(
+                f"--{flag.replace('_', '-')}: not for videos that are tracked one after another; "
+                "track them one by one, or name each of them without --jobs"
+            )
+    choices = TrackingChoices(
+        changes=changes,
+        live=live_reading(options),
+        timed=options.timed,
+        write_video=not options.no_video,
+        overwrite=options.overwrite,
+        resume=options.resume,
+        save_every=options.save_every,
+    )
+    outcomes = []
+    for outcome in track_many(
+        ModelChoice(options.model, options.device, options.dtype, options.classes),
+        options.sources,
+        stream_folders(options.sources, options.output),
+        choices,
+        options.jobs or 1,
+    ):
+        outcomes.append(outcome)
+        _print(outcome)
+        # As it goes: a killed run leaves what is known.
+        write_summary(options.output / SUMMARY_NAME, outcomes)
+    return _end(outcomes, options)
+
+
+def _print(outcome: Outcome) -> None:
+    if outcome.run is not None:
+        print(f"{outcome.source}: {in_short(outcome.run)}", flush=True)
+
+
+def _end(outcomes: Sequence[Outcome], options: argparse.Namespace) -> int:
+    failed = [each for each in outcomes if each.why is not None]
+    print(f"{len(outcomes) - len(failed)} of {len(outcomes)} videos finished")
+    print(options.output / SUMMARY_NAME)
+    for each in failed:
+        print(f"error: {each.source}: {each.why}", file=sys.stderr)
+    return PARTLY_FAILED if failed else 0

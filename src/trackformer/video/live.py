@@ -1,0 +1,221 @@
+"""Cameras and streams as they are now: the newest picture counts, and a drop is not the end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from trackformer.errors import DataError
+from trackformer.video.frames import Frame, FrameSource
+
+LONGEST_WAIT_S: Final = 30.0
+_CLOSING_S: Final = 2.0
+"""So long the reading thread may take to notice that nobody wants more."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveReading:
+    """How a source is read that cannot be read again; files are read frame by frame anyway."""
+
+    every_frame: bool = False
+    """Also when the tracker is slower than the camera: pictures then get older and older."""
+    reconnect: int = 5
+    """How often in a row a dropped source is tried again; 0: it ends."""
+    first_wait_s: float = 1.0
+    """Before the first try; each further one doubles it, up to 30 seconds."""
+
+
+@dataclass(slots=True)
+class LiveReport:
+    """What became of a source so far."""
+
+    num_read: int = 0
+    num_dropped: int = 0
+    """Frames that a newer one replaced before anybody took them."""
+    num_reconnections: int = 0
+    seconds_gone: float = 0.0
+    """From each last frame before a drop to the first behind it."""
+    oldest_s: float = 0.0
+    """The greatest age of a picture when it was taken."""
+
+    def remarks(self) -> tuple[str, ...]:
+        """In words, one line each; nothing where all was well."""
+        lines = []
+        if self.num_dropped:
+            lines.append(
+                f"{self.num_dropped} of {self.num_read} frames were left out, since newer ones had "
+                f"come; the oldest picture taken was {self.oldest_s:.2f} s old (--every-frame)"
+            )
+        if self.num_reconnections:
+            lines.append(
+                f"connected again {self.num_reconnections} times, "
+                f"{self.seconds_gone:.1f} s without frames"
+            )
+        return tuple(lines)
+
+
+def live_source(
+    first: FrameSource, open_again: Callable[[], FrameSource], reading: LiveReading
+) -> FrameSource:
+    """A source that stays up to date, and goes on after a drop.
+
+    Frames are numbered as they are taken, and their times are those of their arrival, so that gaps
+    count. Iterating raises `DataError` when the source is given up.
+
+    Args:
+        first: Open, and endless.
+        open_again: Connects again; raises `DataError` where that fails.
+        reading: What is asked of it.
+    """
+    report = LiveReport()
+    arrivals = _Arrivals(first, open_again, reading, report)
+    frames = arrivals.frames()
+    return FrameSource(
+        name=first.name,
+        frame_rate=first.frame_rate,
+        num_frames=None,
+        frames=_numbered(frames) if reading.every_frame else _newest(frames, arrivals, report),
+        release=arrivals.stop,
+        remarks=report.remarks,
+        is_live=True,
+    )
+
+
+@dataclass(slots=True)
+class _Arrivals:
+    """Every frame with the moment of its arrival, over all connections."""
+
+    first: FrameSource
+    open_again: Callable[[], FrameSource]
+    reading: LiveReading
+    report: LiveReport
+    is_stopped: threading.Event = field(default_factory=threading.Event)
+    is_begun: bool = False
+
+    def frames(self) -> Generator[Frame, None, None]:
+        """Numbered within each connection."""
+        self.is_begun = True
+        start = last = None
+        source: FrameSource | None = self.first
+        while source is not None:
+            reason = f"{self.first.name}: stream ended"
+            with source:
+                try:
+                    for frame in source:
+                        now = time.monotonic()
+                        start = now if start is None else start
+                        if last is not None and frame.frame_index == 0:
+                            self.report.seconds_gone += now - last
+                        last = now
+                        self.report.num_read += 1
+                        yield replace(frame, time_s=now - start)
+                        if self.is_stopped.is_set():
+                            return
+                except DataError as error:
+                    reason = str(error)
+            source = self._next_connection(reason)
+
+    def _next_connection(self, reason: str) -> FrameSource | None:
+        """Try again and again, after longer and longer waits; None: nobody wants more.
+
+        Raises:
+            DataError: Often enough.
+        """
+        wait = self.reading.first_wait_s
+        for _ in range(self.reading.reconnect):
+            if self.is_stopped.wait(wait):
+                return None
+            try:
+                source = self.open_again()
+            except DataError as error:
+                reason = str(error)
+                wait = min(2 * wait, LONGEST_WAIT_S)
+                continue
+            self.report.num_reconnections += 1
+            return source
+        tries = f"; tried again {self.reading.reconnect} times" if self.reading.reconnect else ""
+        raise DataError(f"{reason}{tries}")
+
+    def stop(self) -> None:
+        """Nobody wants more; who reads closes what it reads from."""
+        self.is_stopped.set()
+        if not self.is_begun:
+            self.first.close()
+
+
+def _numbered(frames: Iterator[Frame]) -> Generator[Frame, None, None]:
+    for index, frame in enumerate(frames):
+        yield replace(frame, frame_index=index)
+
+
+class _Slot:
+    """Room for one frame: a newer one takes the place of one that nobody took."""
+
+    def __init__(self, report: LiveReport) -> None:
+        self._report = report
+        self._changed = threading.Condition()
+        self._frame: tuple[Frame, float] | None = None
+        self._end: BaseException | None = None
+
+    def put(self, frame: Frame) -> None:
+        """In place of the frame before, if that is still there."""
+        with self._changed:
+            self._report.num_dropped += self._frame is not None
+            self._frame = frame, time.monotonic()
+            self._changed.notify()
+
+    def end(self, reason: BaseException) -> None:
+        """Nothing more comes."""
+        with self._changed:
+            self._end = reason
+            self._changed.notify()
+
+    def take(self) -> Frame:
+        """Wait for a frame; what ended the source is raised behind the last one."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._frame is not None or self._end is not None)
+            if self._frame is None:
+                assert self._end is not None
+                raise self._end
+            (frame, arrival), self._frame = self._frame, None
+            age = time.monotonic() - arrival
+            self._report.oldest_s = max(self._report.oldest_s, age)
+            return frame
+
+
+def _newest(
+    frames: Generator[Frame, None, None], arrivals: _Arrivals, report: LiveReport
+) -> Generator[Frame, None, None]:
+    """Of frames that arrive in a thread of their own always the newest."""
+    slot = _Slot(report)
+    thread = threading.Thread(target=_read, args=(frames, slot), name="live source", daemon=True)
+    thread.start()
+    try:
+        index = 0
+        while True:
+            try:
+                frame = slot.take()
+            except StopIteration:
+                return
+            yield replace(frame, frame_index=index)
+            index += 1
+    finally:
+        arrivals.is_stopped.set()
+        # Reading may hang until the source's own time limit: then the thread ends by itself later.
+        thread.join(_CLOSING_S)
+
+
+def _read(frames: Generator[Frame, None, None], slot: _Slot) -> None:
+    """Runs in the thread."""
+    try:
+        with closing(frames):
+            for frame in frames:
+                slot.put(frame)
+    except BaseException as error:  # raised again where the frames are used
+        slot.end(error)
+        return
+    slot.end(StopIteration())
