@@ -231,8 +231,8 @@ def test_an_unknown_setting_names_the_nearest(
     [
         (["--birth-scor", "0.2"], "unknown argument '--birth-scor'; did you mean --birth-score?"),
         (["--zzz"], "unknown argument '--zzz'; see `trackformer track --help`"),
-        (["--birth-score", "1.5"], "command line: birth_score: Input should be less than or equal"),
-        (["--patience", "many"], "command line: patience: Input should be a valid integer"),
+        (["--birth-score", "1.5"], "command line: birth_score: expected a number up to 1"),
+        (["--patience", "many"], "command line: patience: expected a whole number"),
     ],
 )
 def test_a_wrong_flag_is_one_line(run: Run, tmp_path: Path, words: list[str], expected: str):
@@ -266,7 +266,7 @@ def test_overrides_may_stand_on_both_sides_of_resume(run: Run, tmp_path: Path):
     code, _, error = run("train", config, "seed=x", "--resume", "optimizer.step=2")
     assert code == 2
     assert "unknown setting 'optimizer.step'; did you mean 'steps'?" in error
-    assert "seed: Input should be a valid integer" in error
+    assert "seed: expected a whole number" in error
 
 
 def test_training_reports_bad_data_in_one_line(run: Run, tmp_path: Path):

@@ -68,7 +68,7 @@ def test_the_nearest_key_is_one_of_the_chosen_variant():
 
 
 def test_a_key_near_to_none_lists_all():
-    assert "valid: area, longest_side" in problem_of({"input": {"qqq": 1, "area": 9}})
+    assert "valid: area, height, longest_side" in problem_of({"input": {"qqq": 1, "area": 9}})
 
 
 def test_a_missing_key_is_named():
@@ -87,7 +87,7 @@ def test_an_unknown_kind_lists_the_kinds():
 
 
 def test_settings_that_contradict_each_other_are_refused():
-    assert "exactly one of shorter_side and area" in problem_of({"input": {}})
+    assert "exactly one of shorter_side, area, max_height and height" in problem_of({"input": {}})
     assert "longest_side needs shorter_side" in problem_of(
         {"input": {"area": 9, "longest_side": 9}}
     )
@@ -154,6 +154,6 @@ def test_settings_made_in_python_are_refused_in_one_line():
     with pytest.raises(ConfigError) as refused:
         TrackerSettings(birth_score=-1, brith_nms_iou=0.5)
     assert str(refused.value) == (
-        "TrackerSettings: birth_score: Input should be greater than or equal to 0, got -1; "
+        "TrackerSettings: birth_score: expected a number from 0 on, got -1; "
         "unknown setting 'brith_nms_iou'; did you mean 'birth_nms_iou'?"
     )

@@ -6,7 +6,9 @@ Only argparse is imported before a verb runs, so that `--help` answers at once.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
+import os
 import re
 import signal
 import sys
@@ -14,6 +16,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from trackformer.errors import ConfigError, TrackFormerError
+from trackformer.last_resort import in_one_line, stop_signals
 from trackformer.verbs import (
     benchmark,
     convert,
@@ -34,17 +37,46 @@ BAD_INPUT: Final = 2
 """Exit code where nothing could be done with what was given; argparse's own, too."""
 INTERRUPTED: Final = 130
 """Exit code after Ctrl-C, as shells know it."""
+READER_GONE: Final = 141
+"""Exit code where whoever read the output has closed it, as shells know it."""
 
 
 def main() -> None:
     """Entry point of the `trackformer` program."""
-    # A service manager's stop ends a run as gently as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A service manager's stop, or a closed terminal, ends a run as gently as Ctrl-C does.
+    for number in stop_signals():
+        signal.signal(number, signal.default_int_handler)
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; returns the program's exit code."""
+    try:
+        return _flushed(arguments)
+    except (Exception, KeyboardInterrupt) as error:
+        ending = _ending(error)
+        if ending is None:
+            raise
+        code, text = ending
+        print(text, file=sys.stderr)
+        return code
+
+
+def _flushed(arguments: Sequence[str]) -> int:
+    """Here a reader who has gone is noticed; Python itself flushes too late."""
+    try:
+        exit_code = _answer(arguments)
+    except SystemExit as end:
+        # argparse leaves so after its help, and rich where the reader of its tables has gone.
+        if isinstance(end.__context__, BrokenPipeError):
+            raise end.__context__ from end
+        sys.stdout.flush()
+        raise
+    sys.stdout.flush()
+    return exit_code
+
+
+def _answer(arguments: Sequence[str]) -> int:
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
     if options.version:
@@ -55,17 +87,30 @@ def run(arguments: Sequence[str]) -> int:
     if options.verb is None:
         parser.print_help(sys.stderr)
         return BAD_INPUT
-    try:
-        _take_rest(options, rest)
-        exit_code: int = options.run(options)
-    except TrackFormerError as error:
-        message = "; ".join([str(error), *getattr(error, "__notes__", [])])
-        print("error: " + message.replace("\n", " "), file=sys.stderr)
-        return BAD_INPUT
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
+    _take_rest(options, rest)
+    exit_code: int = options.run(options)
     return exit_code
+
+
+def _ending(error: BaseException) -> tuple[int, str] | None:
+    """Exit code and line of an error; None for one of the program itself, which has a traceback."""
+    if isinstance(error, TrackFormerError):
+        message = "; ".join([str(error), *getattr(error, "__notes__", [])])
+        return BAD_INPUT, "error: " + message.replace("\n", " ")
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED, "interrupted"
+    if isinstance(error, BrokenPipeError):
+        _let_go_of_output()
+        return READER_GONE, "stopped: whoever read the output has closed it"
+    text = in_one_line(error)
+    return None if text is None else (BAD_INPUT, f"error: {text}")
+
+
+def _let_go_of_output() -> None:
+    """Python would try to write what nobody reads while it ends, and complain."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
 
 
 def _take_rest(options: argparse.Namespace, rest: list[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -36,6 +36,36 @@ class Settings(BaseModel, metaclass=_RefusedInOneLine):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
+
+LONGEST_VALUE: Final = 200
+EXPECTED: Final = {
+    "greater_than": "a number above {gt}",
+    "greater_than_equal": "a number from {ge} on",
+    "less_than": "a number below {lt}",
+    "less_than_equal": "a number up to {le}",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_parsing_size": "a whole number of fewer digits",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "string_type": "text",
+    "literal_error": "{expected}",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping of settings",
+    "model_attributes_type": "a mapping of settings",
+    "path_type": "a path",
+    "too_short": "a list of at least {min_length}",
+    "too_long": "a list of at most {max_length}",
+    "union_tag_invalid": "kind to be one of {expected_tags}",
+    "union_tag_not_found": "a setting 'kind' that says which kind it is",
+}
+"""What pydantic's kinds of problems mean; others have words of their own."""
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
@@ -127,8 +157,22 @@ def _explain(problem: Any, settings_type: type[BaseModel]) -> str:
         return f"unknown setting {location!r}; {hint}"
     if problem["type"] == "missing":
         return f"missing setting {location!r}"
-    message = problem["msg"].removeprefix("Value error, ")
-    return f"{location + ': ' if location else ''}{message}, got {problem['input']!r}"
+    shown = repr(problem["input"])
+    if len(shown) > LONGEST_VALUE:
+        shown = f"{shown[:LONGEST_VALUE]}..."
+    return f"{location + ': ' if location else ''}{_expected(problem)}, got {shown}"
+
+
+def _expected(problem: Any) -> str:
+    """What would have been right, in our words."""
+    words = EXPECTED.get(problem["type"])
+    if words is None:
+        return str(problem["msg"]).removeprefix("Value error, ")
+    limits = {
+        name: int(limit) if isinstance(limit, float) and limit.is_integer() else limit
+        for name, limit in problem.get("ctx", {}).items()
+    }
+    return "expected " + words.format(**limits)
 
 
 def _descend(

@@ -66,7 +66,7 @@ def test_what_is_wrong_is_said_before_anything_slow(run: Run, tmp_path: Path, mo
         importlib.util, "find_spec", lambda name: None if name == "onnxscript" else find(name)
     )
     assert run("export", "--output", tmp_path / "b.onnx")[2] == (
-        f"error: {tmp_path}/b.onnx: needs onnxscript: pip install 'trackformer[export]'\n"
+        f"error: {tmp_path}/b.onnx: needs onnxscript: pip install onnxscript\n"
     )
 
 

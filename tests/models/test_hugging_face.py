@@ -13,6 +13,7 @@ from trackformer.checkpoints.hugging_face.real_time import load_hugging_face
 from trackformer.models.parts.frozen_batch_norm import FrozenBatchNorm2d
 from trackformer.models.parts.torchvision_import import ensure_torchvision
 from trackformer.types import Images, TrackQueries
+from transformers_models import real_time_model
 
 CLOSE = {"atol": 1e-4, "rtol": 1e-4}
 NEAR = {"atol": 2e-3, "rtol": 1e-2}  # another batch size, another order of float32 sums
@@ -31,20 +32,7 @@ def model(model_type):
 @pytest.fixture(scope="module")
 def published(model_type):
     """transformers' own detector with three classes, random to the last parameter."""
-    torch.manual_seed(2)
-    ensure_torchvision()
-    config = AutoConfig.for_model(model_type, **tiny_config(model_type), num_queries=6)
-    config.id2label = {0: "cat", 1: "person", 2: "dog"}
-    network = AutoModelForObjectDetection.from_config(config).eval()
-    with torch.no_grad():
-        for name, parameter in network.named_parameters():
-            # `up` and `reg_scale` are constants of the box distribution.
-            if name.split(".")[-1] not in ("up", "reg_scale"):
-                parameter.add_(torch.randn_like(parameter), alpha=0.3)
-        for name, buffer in network.named_buffers():
-            if name.endswith(("running_mean", "running_var")):
-                buffer.copy_(torch.rand_like(buffer) + 0.5)
-    return network
+    return real_time_model(model_type)
 
 
 @pytest.fixture(scope="module")

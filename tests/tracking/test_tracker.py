@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tiny_models import tiny_model
-from trackformer.errors import ConfigError, DataError
+from trackformer.errors import CheckpointError, ConfigError, DataError
 from trackformer.tracking.object_detector import ObjectDetector
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
 from trackformer.tracking.tracker import Tracker, as_pixels, settings_for
@@ -163,3 +163,14 @@ def test_where_every_class_counts_a_query_is_several_detections(model):
 def test_where_every_class_counts_overlap_is_no_reason_to_remove():
     with pytest.raises(ConfigError, match=r"every_class: expected nms_iou: null, got 0\.7"):
         DetectSettings(every_class=True)
+
+
+@pytest.mark.parametrize("kind", [Tracker, ObjectDetector])
+def test_a_model_whose_answers_are_no_numbers_is_refused_instead_of_finding_nothing(kind):
+    model = tiny_model()
+    with torch.no_grad():
+        model.detector.network.decoder.class_embed[-1].bias.fill_(float("nan"))
+    asked = kind(model)
+    answer = asked.update if kind is Tracker else asked.detect
+    with pytest.raises(CheckpointError, match="every score is NaN"):
+        answer(np.zeros((64, 64, 3), np.uint8))

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from synthetic_videos import write_crossing
 from tiny_models import tiny_settings
 from trackformer.checkpoints.load import load_model
 from trackformer.errors import CheckpointError, ConfigError, DataError
+from trackformer.folder_lock import only_writer
 from trackformer.training.run import train
 from trackformer.training.run_state import load_state
 from trackformer.training.settings import TrainingSettings
@@ -273,3 +275,36 @@ def test_refused_runs_leave_no_folder(recipe, tmp_path):
 def test_a_loss_that_is_no_number_stops_the_run(recipe):
     with pytest.raises(DataError, match=r"step \d: the loss is (nan|inf); lower optimizer"):
         run(recipe, optimizer={"steps": 50, "learning_rate": 1e30, "warmup_steps": 0})
+
+
+def test_without_a_terminal_the_first_and_the_last_step_are_said(recipe, capsys):
+    run(recipe)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(" loss ")[0] for line in lines[:2]] == ["step 1/4", "step 4/4"]
+
+
+def test_resuming_a_finished_run_says_that_nothing_is_left(recipe, capsys):
+    run(recipe)
+    capsys.readouterr()
+    run(recipe, resume=True)
+    assert "run: nothing left to do, all 4 steps are done\n" in capsys.readouterr().out
+
+
+def test_tensors_that_do_not_fit_are_summed_up_in_one_line(recipe):
+    run(recipe)
+    wider = recipe["model"]["detector"]["config"] | {"decoder_ffn_dim": 40}
+    recipe["model"]["detector"]["config"] = wider
+    with pytest.raises(CheckpointError) as refused:
+        run(recipe, resume=True)
+    message = str(refused.value)
+    assert "\n" not in message
+    assert "size mismatch for detector.network.decoder.layers.0" in message
+    assert message.endswith(", and 5 more")
+
+
+def test_a_run_into_the_folder_of_another_is_refused(recipe):
+    with (
+        only_writer(Path(recipe["output"])),
+        pytest.raises(DataError, match="run: another run is writing into this folder"),
+    ):
+        run(recipe)

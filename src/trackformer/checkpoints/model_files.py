@@ -8,10 +8,11 @@ from pathlib import Path
 
 import safetensors
 import safetensors.torch
-import torch
-from torch import Tensor, nn
 
 from trackformer.atomic_files import atomic_path
+from trackformer.checkpoints.fitting_build import build_fitting
+from trackformer.checkpoints.problems import one_line
+from trackformer.checkpoints.tensors import load_tensors, unique_tensors
 from trackformer.config import settings_from
 from trackformer.errors import CheckpointError, ConfigError
 from trackformer.models.build import build_for_weights
@@ -65,7 +66,7 @@ def load_file(path: Path) -> tuple[TrackFormer, dict[str, str]]:
     except (OSError, safetensors.SafetensorError) as error:
         raise CheckpointError(f"{path}: expected a safetensors file: {error}") from error
     settings = stored_settings(path, metadata, FORMAT, "weights saved by trackformer")
-    model = build_for_weights(settings)
+    model = build_fitting(settings, tensors, str(path), build_for_weights)
     load_tensors(model, tensors, str(path))
     return model.eval(), metadata
 
@@ -86,8 +87,11 @@ def stored_settings(
         )
     try:
         return settings_from(ModelSettings, json.loads(metadata["settings"]), str(path))
-    except (ConfigError, KeyError, json.JSONDecodeError) as error:
-        raise CheckpointError(f"{path}: the stored settings cannot be used: {error}") from error
+    except (ConfigError, KeyError, ValueError, RecursionError) as error:
+        # RecursionError: mappings within mappings, a thousand deep.
+        raise CheckpointError(
+            f"{path}: the stored settings cannot be used: {one_line(error)}"
+        ) from error
 
 
 def read_notes(path: Path) -> dict[str, str]:
@@ -95,45 +99,3 @@ def read_notes(path: Path) -> dict[str, str]:
     with safetensors.safe_open(path, framework="pt") as file:
         metadata = dict(file.metadata() or {})
     return {key: text for key, text in metadata.items() if key not in ("format", "settings")}
-
-
-def load_tensors(model: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
-    """Copy tensors into a model; every name and shape must fit.
-
-    Raises:
-        CheckpointError: Names the missing, unexpected and mis-shaped tensors.
-    """
-    wanted = unique_tensors(model)
-    missing = sorted(wanted.keys() - tensors.keys())
-    unexpected = sorted(tensors.keys() - model.state_dict().keys())
-    misshaped = [
-        f"{name} {tuple(tensors[name].shape)} instead of {tuple(tensor.shape)}"
-        for name, tensor in wanted.items()
-        if name in tensors and tensors[name].shape != tensor.shape
-    ]
-    problems = [
-        f"{len(names)} {kind} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
-        for kind, names in (
-            ("missing", missing),
-            ("unexpected", unexpected),
-            ("mis-shaped", misshaped),
-        )
-        if names
-    ]
-    if problems:
-        raise CheckpointError(f"{where}: tensors do not fit this model: {'; '.join(problems)}")
-    with torch.no_grad():
-        for name, tensor in wanted.items():
-            tensor.copy_(tensors[name])
-
-
-def unique_tensors(model: nn.Module) -> dict[str, Tensor]:
-    """The state of a model with shared tensors (a head used by all layers) listed once."""
-    seen: set[tuple[int, int]] = set()
-    unique = {}
-    for name, tensor in model.state_dict().items():
-        identity = (tensor.data_ptr(), tensor.numel())
-        if tensor.numel() == 0 or identity not in seen:
-            seen.add(identity)
-            unique[name] = tensor
-    return unique

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from trackformer.checkpoints.model_files import stored_settings
 from trackformer.checkpoints.onnx_session import OnnxSession
-from trackformer.errors import ConfigError, DataError
+from trackformer.errors import CheckpointError, ConfigError, DataError
 from trackformer.types import (
     FrameFeatures,
     Images,
@@ -57,6 +57,7 @@ class OnnxModel:
         self.settings = stored_settings(
             path, self._session.metadata, FORMAT, "a model that `trackformer export` wrote"
         )
+        _check_shapes(path, self._session, len(self.settings.class_names))
         self.device = torch.device("cpu")
         self.embedding_size = int(self._session.inputs["track_embeddings"][2])
         self.predicts_masks = False
@@ -145,6 +146,27 @@ class OnnxModel:
     def _refuse(self, what: str) -> NoReturn:
         raise ConfigError(
             f"{self._path}: exported models have no {what}; use the weights it was exported from"
+        )
+
+
+def _check_shapes(path: Path, session: OnnxSession, num_classes: int) -> None:
+    """Refuse a file whose network is another one than its settings speak of.
+
+    Raises:
+        CheckpointError: Inputs or outputs are missing, or the classes are not as many as the names.
+    """
+    missing = [*(set(INPUTS) - session.inputs.keys()), *(set(OUTPUTS) - session.outputs.keys())]
+    if missing:
+        raise CheckpointError(f"{path}: expected inputs and outputs {', '.join(sorted(missing))}")
+    ranks = {"track_embeddings": session.inputs["track_embeddings"]}
+    ranks |= {name: session.outputs[name] for name in OUTPUTS}
+    for name, shape in ranks.items():
+        if len(shape) != 3 or not isinstance(shape[2], int):
+            raise CheckpointError(f"{path}: expected {name} of three axes, got {list(shape)}")
+    found = session.outputs["scores"][2]
+    if found != num_classes:
+        raise CheckpointError(
+            f"{path}: expected scores of {num_classes} classes, as its settings name, got {found}"
         )
 
 

@@ -58,7 +58,7 @@ def _open(path: Path, device: str) -> Any:
     try:
         import onnxruntime
     except ImportError as error:
-        raise ConfigError(f"{path}: needs onnxruntime: pip install 'trackformer[onnx]'") from error
+        raise ConfigError(f"{path}: needs onnxruntime: pip install onnxruntime") from error
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file")
     providers = _providers(path, device, onnxruntime.get_available_providers())

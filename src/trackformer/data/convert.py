@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Final, Literal, TypeAlias
 
 import yaml
 
+from trackformer.atomic_files import clear_leftovers, partial_path
 from trackformer.data.annotations import AnnotatedData
 from trackformer.data.formats.known import FORMATS, Format
 from trackformer.data.formats.names import FormatName
@@ -97,7 +97,8 @@ def write_annotations(
     """
     check_destination(destination, overwrite=overwrite)
     known = FORMATS[to]
-    partial = destination.with_name(f".{destination.name}.{os.getpid()}.partial")
+    clear_leftovers(destination)
+    partial = partial_path(destination)
     try:
         partial.mkdir(parents=True)
         if known.write_sparsely is None or key_frame_iou is None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import torch
 
-from trackformer.atomic_files import refuse_existing, whole_file
+from trackformer.atomic_files import refuse_existing, refuse_unwritable, whole_file
 from trackformer.checkpoints.onnx_model import (
     ENDING,
     FORMAT,
@@ -59,6 +59,8 @@ def export_onnx(model: TrackFormer, path: Path, *, overwrite: bool = False) -> f
     """
     check_can_export(path, overwrite=overwrite)
     model = copy.deepcopy(model).cpu()
+    # Its weights alone are as large; translating it takes a minute.
+    refuse_unwritable(path, sum(each.numel() * each.element_size() for each in model.parameters()))
     content = translated(model)
     with whole_file(path) as partial:
         partial.write_bytes(content)
@@ -75,14 +77,15 @@ def check_can_export(path: Path, *, overwrite: bool = False) -> None:
     """Fail before long work rather than after.
 
     Raises:
-        ConfigError: As `export_onnx`, for what the model has no part in.
+        ConfigError, DataError: As `export_onnx`, for what the model has no part in.
     """
     if path.suffix != ENDING:
         raise ConfigError(f"{path}: expected a name that ends in {ENDING}")
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        raise ConfigError(f"{path}: needs {', '.join(missing)}: pip install 'trackformer[export]'")
+        raise ConfigError(f"{path}: needs {', '.join(missing)}: pip install {' '.join(missing)}")
     refuse_existing(path, overwrite=overwrite)
+    refuse_unwritable(path)
 
 
 def translated(model: TrackFormer) -> bytes:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from trackformer.config import Settings
 from trackformer.input_settings import InputSettings
+from trackformer.models.stored_configs import safe_config
+
+# Bounds of what anybody builds: settings also come with weights, from anywhere.
+Width = Annotated[int, Field(ge=1, le=65536)]
+Layers = Annotated[int, Field(ge=1, le=100)]
+Few = Annotated[int, Field(ge=1, le=64)]
+Queries = Annotated[int, Field(ge=1, le=100_000)]
 
 
 class BackboneSettings(Settings):
@@ -29,13 +36,13 @@ class DetrSettings(Settings):
 
     kind: Literal["detr"] = "detr"
     backbone: BackboneSettings = BackboneSettings()
-    embedding_size: PositiveInt = 256
-    num_heads: PositiveInt = 8
-    num_encoder_layers: PositiveInt = 6
-    num_decoder_layers: PositiveInt = 6
-    feedforward_size: PositiveInt = 2048
+    embedding_size: Width = 256
+    num_heads: Few = 8
+    num_encoder_layers: Layers = 6
+    num_decoder_layers: Layers = 6
+    feedforward_size: Width = 2048
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    num_queries: PositiveInt = 100
+    num_queries: Queries = 100
     pre_norm: bool = False
     """LayerNorm before instead of after each sub-layer."""
     position_encoding: Literal["sine", "sine_centred", "learned"] = "sine"
@@ -51,17 +58,17 @@ class DeformableDetrSettings(Settings):
 
     kind: Literal["deformable_detr"] = "deformable_detr"
     backbone: BackboneSettings = BackboneSettings()
-    embedding_size: PositiveInt = 256
-    num_heads: PositiveInt = 8
-    num_encoder_layers: PositiveInt = 6
-    num_decoder_layers: PositiveInt = 6
-    feedforward_size: PositiveInt = 1024
+    embedding_size: Width = 256
+    num_heads: Few = 8
+    num_encoder_layers: Layers = 6
+    num_decoder_layers: Layers = 6
+    feedforward_size: Width = 1024
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    num_queries: PositiveInt = 300
-    num_levels: PositiveInt = 4
+    num_queries: Queries = 300
+    num_levels: Few = 4
     """Feature levels: 1 is stride 32, 2 adds 16, 3 adds 8, more add 64, 128, ... by stride-2
     convolutions."""
-    num_points: PositiveInt = 4
+    num_points: Few = 4
     """Sampling points per head and level."""
     position_encoding: Literal["sine", "sine_time", "learned"] = "sine"
     """sine_time: of row, column and frame, for `multi_frame`."""
@@ -113,7 +120,7 @@ class HuggingFaceSettings(Settings):
     model_type: Literal["rt_detr", "rt_detr_v2", "d_fine", "deimv2"]
     config: dict[str, Any] = Field(default={})
     """transformers' own configuration of that model type; absent keys keep its defaults."""
-    num_queries: PositiveInt = 100
+    num_queries: Queries = 100
     encoder_projection: bool = True
     """False: no linear layer before query selection (DEIMv2-Femto)."""
     batch_norm: Literal["frozen", "trainable", "folded"] = "frozen"
@@ -122,6 +129,11 @@ class HuggingFaceSettings(Settings):
     mlp_activation: Literal["relu", "silu"] | None = None
     """Replaces the activation of DEIMv2's prediction heads, where transformers' choice differs
     from the code a checkpoint was trained with."""
+
+    @field_validator("config")
+    @classmethod
+    def _fetches_nothing(cls, config: dict[str, Any]) -> dict[str, Any]:
+        return safe_config(config)
 
 
 DetectorSettings = Annotated[

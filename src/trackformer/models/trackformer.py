@@ -223,7 +223,9 @@ class CarryProjection(nn.Module):
     def __init__(self, size: int) -> None:
         super().__init__()
         self.projection = nn.Linear(size, size)
-        nn.init.eye_(self.projection.weight)
+        nn.init.zeros_(self.projection.weight)
+        # Not nn.init.eye_: where only sizes are asked for, it imports torch's compiler.
+        self.projection.weight.detach().diagonal().fill_(1)
         nn.init.zeros_(self.projection.bias)
         self.type_embedding = nn.Parameter(torch.zeros(size))
 

@@ -11,6 +11,7 @@ from trackformer.devices import fetched_together
 from trackformer.models.frame_model import FrameModel
 from trackformer.models.parts.best_pairs import best_pairs
 from trackformer.objects import Detections
+from trackformer.tracking.query_batch import refuse_no_numbers
 from trackformer.tracking.settings import DetectSettings
 from trackformer.tracking.tracker import FrameLike, PreparedFrame, prepare_frame
 from trackformer.types import ModelOutput, predictions_of
@@ -46,6 +47,7 @@ def detections_of(
     """The objects of one frame, best first, in its pixels, on the CPU."""
     found = best_pairs(output) if settings.every_class else predictions_of(output)
     scores, labels, boxes = fetched_together([found.scores, found.labels, found.boxes])
+    refuse_no_numbers(scores)
     labels, boxes = labels.long(), to_pixels_xyxy(boxes, image_size)
     is_real = torch.isfinite(boxes).all(-1) & (boxes[:, 2:] > boxes[:, :2]).all(-1)
     rows = torch.nonzero(is_real & (scores > settings.min_score))[:, 0]

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from trackformer.devices import fetched_together
+from trackformer.errors import CheckpointError
 from trackformer.models.parts.slots import HARMLESS, NOTHING, PADDED, lengthened
 from trackformer.tracking.lifecycle.tracks import Tracks, as_track_queries
 from trackformer.tracking.settings import TrackerSettings
@@ -52,6 +53,19 @@ def padded_together(asked: Sequence[TrackQueries], slots: int | None = None) -> 
     return TrackQueries(torch.cat(embeddings), torch.cat(boxes), torch.cat(padding))
 
 
+def refuse_no_numbers(scores: Float[Tensor, "*rows"]) -> None:
+    """Refuse answers of which none is a number: such a model finds nothing, without a word.
+
+    Raises:
+        CheckpointError: All scores are NaN.
+    """
+    if scores.numel() > 0 and bool(scores.isnan().all()):
+        raise CheckpointError(
+            "the model's answers are no numbers: every score is NaN; its weights are damaged, or "
+            "do not belong to its settings"
+        )
+
+
 def answers_apart(
     output: ModelOutput, tracks: Sequence[Tracks], *, with_origins: bool = False
 ) -> list[Predictions]:
@@ -69,6 +83,7 @@ def answers_apart(
     is_padding, *columns = fetched_together(
         [output.is_padding, scores, labels, output.boxes[-1], output.embeddings]
     )
+    refuse_no_numbers(columns[0])
     objects = torch.arange(output.num_track_queries, output.boxes.shape[2])
     answers = []
     for image, each in enumerate(tracks):

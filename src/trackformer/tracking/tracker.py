@@ -264,7 +264,7 @@ def prepare(model: FrameModel, pixels: UInt8[np.ndarray, "H W 3"], device: torch
     """Resize and normalise one frame as the model wants it."""
     settings = model.settings.input
     height, width = pixels.shape[:2]
-    resized = resize(pixels, input_size((height, width), settings))
+    resized = resize(pixels, input_size((height, width), settings), settings.resampling)
     return Images.from_list([normalise(resized, settings, device)])
 
 

@@ -184,7 +184,7 @@ def _initial_model(settings: TrainingSettings) -> TrackFormer:
 
 def _resized_input(stored: InputSettings, given: InputSettings) -> InputSettings:
     """The given size; the scale of values stays as the weights know it, unless it is given, too."""
-    kept = stored.model_dump(include={"multiple_of", "mean", "std"})
+    kept = stored.model_dump(include={"multiple_of", "rounding", "resampling", "mean", "std"})
     return InputSettings.model_validate(kept | given.model_dump(exclude_unset=True))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -16,6 +16,8 @@ from torch import Tensor
 
 from trackformer.checkpoints.model_files import save_model
 from trackformer.errors import CheckpointError, ConfigError, DataError
+from trackformer.folder_lock import only_writer
+from trackformer.last_resort import stop_signals
 from trackformer.models.trackformer import TrackFormer
 from trackformer.training.build_run import (
     Run,
@@ -50,8 +52,12 @@ def train(settings: TrainingSettings, *, resume: bool = False) -> Path:
     if resume:
         _restore(run, load_state(settings.output / "last.pt"))
     batches = build_loader(sources, run)
-    log = RunLog(settings, is_main=run.accelerator.is_main_process, first_step=run.step)
-    with log, _stopping_gently(run):
+    is_main = run.accelerator.is_main_process
+    log = RunLog(settings, is_main=is_main, first_step=run.step)
+    with _alone_in(settings.output, is_main=is_main), log, _stopping_gently(run):
+        # Once more: another run may have ended since.
+        _refuse_to_overwrite(settings.output, resume=resume or not is_main)
+        log.say_what_is_left()
         log.record_run(sources)
         for name in empty_classes(sources, settings.class_names):
             log.say(f"note: no source has an object of class {name}; it stays unlearned")
@@ -180,10 +186,19 @@ def _restore(run: Run, state: RunState) -> None:
     except (KeyError, RuntimeError, ValueError) as error:
         raise CheckpointError(
             f"{run.settings.output}: the interrupted run had another model or other parameter "
-            f"groups than these settings: {error}"
+            f"groups than these settings: {_first_difference(error)}"
         ) from error
     run.step = state.step
     run.best_score = state.best_score
+
+
+def _first_difference(error: Exception) -> str:
+    """The first of the tensors that do not fit, of which torch names one a line."""
+    heading, *differences = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if not differences:
+        return heading
+    more = f", and {len(differences) - 1} more" if len(differences) > 1 else ""
+    return differences[0].rstrip(". ") + more
 
 
 def _weights_to_keep(run: Run) -> TrackFormer:
@@ -203,16 +218,21 @@ def _refuse_to_overwrite(output: Path, *, resume: bool) -> None:
         )
 
 
+def _alone_in(output: Path, *, is_main: bool) -> AbstractContextManager[None]:
+    """Of the processes of a run only one writes."""
+    return only_writer(output) if is_main else nullcontext()
+
+
 @contextmanager
 def _stopping_gently(run: Run) -> Iterator[None]:
-    """Ctrl-C and SIGTERM ask the run to stop after the current step; a second one stops at once."""
+    """Ctrl-C, SIGTERM and SIGHUP end the run after the current step; a second one at once."""
 
     def request(_number: int, _frame: Any) -> None:
         if run.stop_requested:
             raise KeyboardInterrupt
         run.stop_requested = True
 
-    before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, request) for number in (signal.SIGINT, *stop_signals())}
     try:
         yield
     finally:

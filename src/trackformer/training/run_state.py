@@ -10,7 +10,8 @@ from typing import Any
 import torch
 
 from trackformer.atomic_files import atomic_path
-from trackformer.errors import CheckpointError
+from trackformer.checkpoints.problems import one_line
+from trackformer.errors import CheckpointError, DataError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,9 +33,17 @@ class RunState:
 
 
 def save_state(state: RunState, path: Path) -> None:
-    """Write atomically: a run killed while saving keeps the state before."""
+    """Write atomically: a run killed while saving keeps the state before.
+
+    Raises:
+        DataError: The file cannot be written.
+    """
     with atomic_path(path) as partial:
-        torch.save({name: getattr(state, name) for name in RunState.__slots__}, partial)
+        try:
+            torch.save({name: getattr(state, name) for name in RunState.__slots__}, partial)
+        except RuntimeError as error:
+            # How torch says that the disk is full.
+            raise DataError(f"{path}: cannot be written: is the disk full?") from error
 
 
 def load_state(path: Path) -> RunState:
@@ -50,5 +59,5 @@ def load_state(path: Path) -> RunState:
         raise CheckpointError(f"{path}: no such checkpoint to resume from") from error
     except (OSError, RuntimeError, TypeError, pickle.UnpicklingError, EOFError) as error:
         raise CheckpointError(
-            f"{path}: expected a checkpoint of a training run: {error}"
+            f"{path}: expected a checkpoint of a training run: {one_line(error)}"
         ) from error

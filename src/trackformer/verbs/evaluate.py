@@ -110,6 +110,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _check_outputs(options: argparse.Namespace) -> None:
+    """Before anything slow: whether there is room for what will be written."""
+    from trackformer.atomic_files import refuse_unwritable
+
+    folders = (options.plots, options.failures, options.output)
+    inside = (folder / "scores" for folder in folders if folder is not None)
+    for path in (options.json, options.switches, *inside):
+        if path is not None:
+            refuse_unwritable(path)
+
+
 def run(options: argparse.Namespace) -> int:
     """Result files or a model in, a table of scores out."""
     from trackformer.data.formats.coco.results import holds_still_images
@@ -120,6 +131,7 @@ def run(options: argparse.Namespace) -> int:
         _refuse(options, ("worst", "video"), "only with --failures", always=True)
     elif options.worst is not None and options.worst < 1:
         raise ConfigError(f"--worst: expected a number from 1 on, got {options.worst}")
+    _check_outputs(options)
     if holds_still_images(options.ground_truth):
         of_videos = (
             *("settings", "public_detections", "frames", "switches", "plots", "failures"),

@@ -125,8 +125,8 @@ def test_a_folder_without_photographs_is_refused(tmp_path):
         ({"size": "64x16"}, "at least 32 pixels"),
         ({"class_names": "person,person"}, "each once"),
         ({"class_names": "dog"}, "'person', 'vehicle' or 'shape'"),
-        ({"difficulty": "6"}, "less than or equal to 5"),
-        ({"skill": "flying"}, "Input should be 'plain'"),
+        ({"difficulty": "6"}, "a number up to 5"),
+        ({"skill": "flying"}, "expected 'plain'"),
     ],
 )
 def test_wrong_settings_are_refused(wrong, message):

@@ -9,25 +9,29 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, PositiveInt, model_validator
-from torch import Tensor
+from torch import Tensor, nn
 
 from trackformer.checkpoints.coco_classes import COCO_CLASSES, coco_names_by_id
+from trackformer.checkpoints.fitting_build import build_fitting
 from trackformer.checkpoints.hugging_face.files import read_config, read_tensors
+from trackformer.checkpoints.hugging_face.image_processor import stored_input
 from trackformer.checkpoints.hugging_face.names import (
     from_hugging_face_deformable_detr,
     from_hugging_face_detr,
 )
-from trackformer.checkpoints.model_files import load_tensors
 from trackformer.checkpoints.published.settings import resnet_name
+from trackformer.checkpoints.tensors import load_tensors
 from trackformer.config import Settings, settings_from
 from trackformer.errors import CheckpointError, ConfigError
 from trackformer.input_settings import InputSettings
-from trackformer.models.build import build_model
 from trackformer.models.settings import (
     BackboneSettings,
     DeformableDetrSettings,
     DetrSettings,
+    Few,
+    Layers,
     ModelSettings,
+    Width,
 )
 from trackformer.models.trackformer import TrackFormer
 
@@ -42,11 +46,11 @@ class HuggingFaceConfig(Settings):
     model_config = ConfigDict(extra="ignore")
 
     model_type: Literal["detr", "deformable_detr"]
-    d_model: PositiveInt = 256
-    encoder_layers: PositiveInt = 6
-    decoder_layers: PositiveInt = 6
-    encoder_attention_heads: PositiveInt = 8
-    decoder_attention_heads: PositiveInt = 8
+    d_model: Width = 256
+    encoder_layers: Layers = 6
+    decoder_layers: Layers = 6
+    encoder_attention_heads: Few = 8
+    decoder_attention_heads: Few = 8
     decoder_ffn_dim: PositiveInt | None = None
     num_queries: PositiveInt | None = None
     activation_function: Literal["relu"] = "relu"
@@ -95,11 +99,15 @@ def load_hugging_face_detr(folder: Path) -> TrackFormer:
         )
         tensors = _renamed(read_tensors(folder), config, folder)
         settings = _settings_of(config, tensors, folder)
-        model = build_model(settings)
     except ConfigError as error:
         raise CheckpointError(str(error)) from error
+    model = build_fitting(settings, tensors, str(folder), weights_of=_detector_of)
     load_tensors(model.detector, tensors, str(folder))
     return model.eval()
+
+
+def _detector_of(model: TrackFormer) -> nn.Module:
+    return model.detector
 
 
 def _renamed(
@@ -130,10 +138,12 @@ def _settings_of(
         raise CheckpointError(f"{folder}: no class head; expected a model for object detection")
     # DETR's last logit is 'no object'.
     num_classes = num_logits - (config.model_type == "detr")
+    if num_classes < 1:
+        raise CheckpointError(f"{folder}: expected at least one class, got a head of {num_logits}")
     return ModelSettings(
         detector=detector.model_copy(update={"backbone": backbone}),
         class_names=_class_names(config.id2label, num_classes),
-        input=_input_of(folder),
+        input=stored_input(folder, "detr") or InputSettings(shorter_side=800, longest_side=1333),
     )
 
 
@@ -176,19 +186,3 @@ def _class_names(labels: Mapping[int, str], num_classes: int) -> tuple[str, ...]
         return names
     known = {len(each): each for each in (COCO_CLASSES, coco_names_by_id())}
     return known.get(num_classes, tuple(f"class {index}" for index in range(num_classes)))
-
-
-def _input_of(folder: Path) -> InputSettings:
-    """The image size and normalisation stored beside the model, or the published ones."""
-    path = folder / "preprocessor_config.json"
-    stored = read_config(path) if path.exists() else {}
-    size = stored.get("size")
-    shorter, longest = 800, 1333
-    if isinstance(size, dict):
-        shorter = size.get("shortest_edge", shorter)
-        longest = size.get("longest_edge", longest)
-    content = {"shorter_side": shorter, "longest_side": longest}
-    for ours, theirs in (("mean", "image_mean"), ("std", "image_std")):
-        if theirs in stored:
-            content[ours] = stored[theirs]
-    return settings_from(InputSettings, content, str(path))

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import safetensors.torch
 from torch import Tensor
 
-from trackformer.checkpoints.safe_pickle import read_pickle
+from trackformer.checkpoints.problems import one_line
+from trackformer.checkpoints.safe_pickle import check_plain_tensors, read_pickle
 from trackformer.errors import CheckpointError
+
+LARGEST_CONFIG: Final = 2**24
+"""Bytes; the longest lists of class names take a hundredth of it."""
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -20,11 +24,14 @@ def read_config(path: Path) -> dict[str, Any]:
         CheckpointError: The file is missing, or is not a JSON mapping.
     """
     try:
+        if path.stat().st_size > LARGEST_CONFIG:
+            raise CheckpointError(f"{path}: expected at most {LARGEST_CONFIG} bytes of JSON")
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: no such file; expected a Hugging Face folder") from error
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: expected a JSON file: {error}") from error
+    except (OSError, ValueError, RecursionError) as error:
+        # RecursionError: lists within lists, a thousand deep.
+        raise CheckpointError(f"{path}: expected a JSON file: {one_line(error)}") from error
     if not isinstance(config, dict):
         raise CheckpointError(f"{path}: expected a JSON mapping, got {type(config).__name__}")
     return config
@@ -39,11 +46,15 @@ def read_tensors(folder: Path) -> dict[str, Tensor]:
     if (folder / "model.safetensors").exists():
         try:
             return safetensors.torch.load_file(folder / "model.safetensors")
-        except (OSError, safetensors.SafetensorError) as error:
-            raise CheckpointError(f"{folder}: the weights cannot be read: {error}") from error
+        except (OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
+            raise CheckpointError(
+                f"{folder}: the weights cannot be read: {one_line(error)}"
+            ) from error
     for name in ("pytorch_model.bin", "state.pt"):
         if (folder / name).exists():
-            return _only_tensors(read_pickle(folder / name), folder / name)
+            tensors = _only_tensors(read_pickle(folder / name), folder / name)
+            check_plain_tensors(tensors, folder / name)
+            return tensors
     raise CheckpointError(
         f"{folder}: no weights; expected model.safetensors, pytorch_model.bin or state.pt"
     )

@@ -6,14 +6,16 @@ import re
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from trackformer.checkpoints.coco_classes import COCO_CLASSES
+from trackformer.checkpoints.fitting_build import build_fitting
 from trackformer.checkpoints.hugging_face.files import read_config, read_tensors
-from trackformer.checkpoints.model_files import load_tensors
-from trackformer.errors import CheckpointError
+from trackformer.checkpoints.hugging_face.image_processor import stored_input
+from trackformer.checkpoints.problems import one_line
+from trackformer.checkpoints.tensors import load_tensors
+from trackformer.errors import CheckpointError, ConfigError
 from trackformer.input_settings import InputSettings
-from trackformer.models.build import build_model
 from trackformer.models.parts.frozen_batch_norm import fold_batch_norms
 from trackformer.models.settings import HuggingFaceSettings, ModelSettings
 from trackformer.models.trackformer import TrackFormer
@@ -24,6 +26,8 @@ RENAMED = (
     (r"\bout_proj\b", "o_proj"),
     (r"\bencoder\.encoder\.(\d+)\.layers\b", r"encoder.aifi.\1.layers"),
 )
+WITHOUT_PROCESSOR = InputSettings(area=640 * 640, multiple_of=32, mean=(0, 0, 0), std=(1, 1, 1))
+"""The published number of pixels, in the frame's aspect ratio."""
 FEEDFORWARD_NAMES = {"d_fine": ("mlp.layers.0", "mlp.layers.1")}
 
 
@@ -46,16 +50,26 @@ def load_hugging_face(folder: Path) -> TrackFormer:
     }
     # Our groups for training are built outside; the library's embedding for its own is not used.
     network.pop("denoising_class_embed.weight", None)
-    settings = _settings_of(config, network)
-    model = build_model(
-        settings.model_copy(
-            update={"detector": settings.detector.model_copy(update={"batch_norm": "frozen"})}
-        )
+    size = stored_input(folder, "real_time") or WITHOUT_PROCESSOR
+    try:
+        settings = _settings_of(config, network, size)
+    except (ConfigError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{folder / 'config.json'}: {one_line(error)}") from error
+    unfolded = settings.detector.model_copy(update={"batch_norm": "frozen"})
+    model = build_fitting(
+        settings.model_copy(update={"detector": unfolded}),
+        network,
+        str(folder),
+        weights_of=_network_of,
     )
-    load_tensors(model.detector.network, network, str(folder))  # type: ignore[arg-type]
+    load_tensors(_network_of(model), network, str(folder))
     fold_batch_norms(model.detector.network)  # type: ignore[arg-type]
     model.settings = settings
     return model.eval()
+
+
+def _network_of(model: TrackFormer) -> nn.Module:
+    return model.detector.network  # type: ignore[return-value]
 
 
 def _current_name(name: str, model_type: str) -> str:
@@ -71,7 +85,11 @@ def _current_name(name: str, model_type: str) -> str:
     return name
 
 
-def _settings_of(config: dict[str, Any], network: dict[str, Tensor]) -> ModelSettings:
+def _settings_of(
+    config: dict[str, Any], network: dict[str, Tensor], size: InputSettings
+) -> ModelSettings:
+    if "enc_score_head.bias" not in network:
+        raise ValueError("no tensor model.enc_score_head.bias beside it; expected a detector")
     has_projection = any(name.startswith("enc_output.") for name in network)
     own = {
         key: value
@@ -89,7 +107,7 @@ def _settings_of(config: dict[str, Any], network: dict[str, Tensor]) -> ModelSet
             batch_norm="folded",
         ),
         class_names=_class_names(config, len(network["enc_score_head.bias"])),
-        input=InputSettings(area=640 * 640, multiple_of=32, mean=(0, 0, 0), std=(1, 1, 1)),
+        input=size,
         carry_projection=True,
     )
 

@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from trackformer.checkpoints.model_files import load_tensors
+from trackformer.checkpoints.fitting_build import build_fitting
 from trackformer.checkpoints.published.names import (
     from_published_deformable_detr,
     from_published_detr,
@@ -20,10 +20,10 @@ from trackformer.checkpoints.published.settings import (
     settings_of,
     trained_by_trackformer,
 )
-from trackformer.checkpoints.safe_pickle import read_pickle, read_yaml
+from trackformer.checkpoints.safe_pickle import check_plain_tensors, read_pickle, read_yaml
+from trackformer.checkpoints.tensors import load_tensors
 from trackformer.config import settings_from
 from trackformer.errors import CheckpointError, ConfigError
-from trackformer.models.build import build_model
 from trackformer.models.settings import DetrSettings, ModelSettings
 from trackformer.models.trackformer import TrackFormer
 
@@ -49,17 +49,22 @@ def load_published(path: Path) -> TrackFormer:
     try:
         settings = settings_of(weights)
         tensors = _renamed(weights, settings)
-        model = build_model(settings)
     except (ConfigError, ValueError) as error:
         # ValueError: pydantic's, where a shape gives a size of 0.
         raise CheckpointError(f"{path}: no such model can be built: {error}") from error
+    model = build_fitting(settings, tensors, str(path), weights_of=_detector_of)
     load_tensors(model.detector, tensors, str(path))
     return model.eval()
+
+
+def _detector_of(model: TrackFormer) -> nn.Module:
+    return model.detector
 
 
 def _read(path: Path) -> PublishedWeights:
     content = read_pickle(path)
     tensors = _tensors_in(content, path)
+    check_plain_tensors(tensors, path)
     values = _arguments_in(content, path)
     # The authors' own downloads have no arguments, and dilation leaves no trace in shapes.
     by_name = {"dilation": not values and "dc5" in path.name.lower()}
@@ -82,9 +87,10 @@ def _tensors_in(content: object, path: Path) -> dict[str, Tensor]:
         )
     for name, tensor in inner.items():
         if not isinstance(name, str) or not isinstance(tensor, Tensor):
+            shown = name if isinstance(name, str) else f"a key of type {type(name).__name__}"
             raise CheckpointError(
                 f"{path}: expected only tensors in the model, got {type(tensor).__name__} "
-                f"under {name!r}"
+                f"under {shown[:80]!r}"
             )
     return {
         WRAPPERS.sub("", name): tensor

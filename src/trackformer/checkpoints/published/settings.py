@@ -102,7 +102,7 @@ def settings_of(weights: PublishedWeights) -> ModelSettings:
         return _detr(weights)
     if {"class_embed.0.weight", "transformer.level_embed"} <= names:
         return _deformable_detr(weights)
-    shown = ", ".join(sorted(names)[:NUM_SHOWN_NAMES]) or "none"
+    shown = ", ".join(name[:80] for name in sorted(names)[:NUM_SHOWN_NAMES]) or "none"
     raise CheckpointError(
         f"{weights.where}: expected DETR (class_embed.weight, transformer.decoder.norm.weight), "
         "Deformable DETR or TrackFormer (class_embed.0.weight, transformer.level_embed); "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from typing import Any, Final
 
 import cv2
 
-from trackformer.atomic_files import atomic_path
+from trackformer.atomic_files import atomic_path, clear_leftovers, partial_path
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
 from trackformer.data.masks import RunLengths, decode_mask
 from trackformer.errors import DataError
@@ -76,7 +75,8 @@ def write_sequences(
 @contextmanager
 def _whole(folder: Path) -> Iterator[Path]:
     """A folder to write to that takes its name when all went well, and is gone otherwise."""
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    clear_leftovers(folder)
+    partial = partial_path(folder)
     partial.mkdir(parents=True)
     try:
         yield partial

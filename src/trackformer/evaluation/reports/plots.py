@@ -33,7 +33,7 @@ def write_plots(report: TrackingReport, folder: Path) -> tuple[Path, ...]:
     try:
         import matplotlib  # noqa: F401 - only to see whether it is there
     except ImportError as error:
-        raise ConfigError("--plots: needs matplotlib: pip install 'trackformer[plots]'") from error
+        raise ConfigError("--plots: needs matplotlib: pip install matplotlib") from error
     figures = {
         "hota.png": _hota_curves(report),
         "sequences.png": _bars(report),

@@ -139,7 +139,6 @@ def _tracker(peer: Peer, parameters: Parameters) -> Any:
         import trackers
     except ModuleNotFoundError:
         raise ConfigError(
-            "comparing needs the `trackers` package, which is not installed: "
-            "pip install trackformer[benchmark]"
+            "comparing needs the `trackers` package, which is not installed: pip install trackers"
         ) from None
     return getattr(trackers, peer.class_name)(**parameters)

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from trackformer.atomic_files import refuse_existing, whole_file
-from trackformer.errors import ConfigError
+from trackformer.atomic_files import refuse_existing, refuse_unwritable, whole_file
 
 
 def check_destination(path: Path, *, overwrite: bool) -> None:
@@ -16,10 +15,10 @@ def check_destination(path: Path, *, overwrite: bool) -> None:
 
     Raises:
         ConfigError: `path` exists and is not to be replaced.
+        DataError: It cannot be written.
     """
-    if path.is_dir():
-        raise ConfigError(f"{path}: expected a file to write to, got a folder")
     refuse_existing(path, overwrite=overwrite)
+    refuse_unwritable(path)
 
 
 def write_settings(path: Path, values: Mapping[str, float], note: str) -> None:

@@ -175,7 +175,7 @@ def _study(seed: int) -> Any:
         import optuna
     except ModuleNotFoundError:
         raise ConfigError(
-            "tuning needs Optuna, which is not installed: pip install trackformer[tune]"
+            "tuning needs Optuna, which is not installed: pip install optuna"
         ) from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     # Trials of one batch do not know each other's scores: the constant liar keeps them apart.

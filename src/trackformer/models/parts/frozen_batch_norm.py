@@ -78,12 +78,19 @@ def fold_batch_norms(network: nn.Module) -> None:
         children = list(module.named_children())
         for (_, convolution), (name, norm) in itertools.pairwise(children):
             if isinstance(convolution, nn.Conv2d) and isinstance(norm, FrozenBatchNorm2d):
-                scale = norm.weight / (norm.running_var + norm.eps).sqrt()
-                shift = norm.bias - norm.running_mean * scale
-                if convolution.bias is not None:
-                    shift = shift + convolution.bias.detach() * scale
-                convolution.weight = nn.Parameter(
-                    convolution.weight.detach() * scale[:, None, None, None]
-                )
-                convolution.bias = nn.Parameter(shift)
+                weight, bias = _folded(convolution, norm)
+                convolution.weight, convolution.bias = nn.Parameter(weight), nn.Parameter(bias)
                 setattr(module, name, nn.Identity())
+
+
+def _folded(convolution: nn.Conv2d, norm: FrozenBatchNorm2d) -> tuple[Tensor, Tensor]:
+    """Weight and bias of one convolution that does what both do."""
+    weight = convolution.weight.detach()
+    if weight.is_meta:
+        # Only sizes are asked for; torch would import its compiler to divide nothing by nothing.
+        return weight, norm.bias
+    scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+    shift = norm.bias - norm.running_mean * scale
+    if convolution.bias is not None:
+        shift = shift + convolution.bias.detach() * scale
+    return weight * scale[:, None, None, None], shift

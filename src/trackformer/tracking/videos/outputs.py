@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 
@@ -20,7 +20,8 @@ from trackformer.data.formats.tracks import VIDEO, video_record
 from trackformer.data.masks import RunLengths, encode_mask
 from trackformer.data.results import result_of, result_of_detections
 from trackformer.errors import DataError
-from trackformer.growing_files import open_growing
+from trackformer.folder_lock import only_writer
+from trackformer.growing_files import WholeLines, open_growing
 from trackformer.objects import Detections, TrackedObjects
 from trackformer.tracking.videos.output_files import OutputFiles
 from trackformer.tracking.videos.zones import Tally, ZoneCounter, draw_tallies
@@ -43,7 +44,7 @@ class ResultsWriter:
     """Open files of one video; made by `open_outputs`."""
 
     _rows: MotResultsWriter
-    _lines: BinaryIO
+    _lines: WholeLines
     _masks: MotsResultsWriter | None
     _video: VideoWriter | None
     _drawer: TrackDrawer
@@ -131,11 +132,13 @@ def open_outputs(
         zones: Counts, too, and is drawn.
 
     Raises:
-        DataError: A file cannot be written, or holds less than what shall stay.
+        DataError: A file cannot be written, holds less than what shall stay, or another run is
+            writing into the folder.
     """
     kept = kept or KeptResults()
     drawer = TrackDrawer(class_names)
     with ExitStack() as stack:
+        stack.enter_context(only_writer(files.rows.parent))
         try:
             rows = stack.enter_context(MotResultsWriter(files.rows, kept.sizes.rows))
             lines = stack.enter_context(open_growing(files.lines, kept.sizes.lines))

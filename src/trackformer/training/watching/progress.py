@@ -49,8 +49,8 @@ SHOWN = (
     "AP_L",
 )
 """Validation scores that are printed: of tracks, or of detections."""
-PLAIN_EVERY = 50
-"""Steps between lines when the output is a file, where a bar would be noise."""
+PLAIN_EVERY_S = 60.0
+"""Seconds between lines when the output is a file, where a bar would be noise."""
 
 
 class RunLog:
@@ -75,6 +75,7 @@ class RunLog:
         self._writer: SummaryWriter | None = None
         self._arrived = time.perf_counter()
         self._data_seconds = 0.0
+        self._said_at = time.monotonic()
 
     def __enter__(self) -> RunLog:
         if self._is_main:
@@ -120,8 +121,16 @@ class RunLog:
             self._writer.add_scalar(f"train/{name}", value, step)
         self._metrics.append({"step": step, **metrics})
         self._progress.update(self._task, completed=step, text=f"loss {metrics['loss']:.3f}")
-        if self._progress.disable and step % PLAIN_EVERY == 0:
-            self.say(f"step {step}/{self._settings.optimizer.steps} loss {metrics['loss']:.3f}")
+        if self._progress.disable:
+            self._say_now_and_then(step, metrics["loss"])
+
+    def _say_now_and_then(self, step: int, loss: float) -> None:
+        """The first step tells that it works, the last one how it ended."""
+        steps = self._settings.optimizer.steps
+        is_due = time.monotonic() - self._said_at >= PLAIN_EVERY_S
+        if is_due or step in (self._first_step + 1, steps):
+            self._said_at = time.monotonic()
+            self.say(f"step {step}/{steps} loss {loss:.3f}")
 
     def picture(self, step: int, frames: list[ObservedFrame], model: TrackFormer) -> None:
         """A clip with its targets and the model's answers."""
@@ -140,6 +149,12 @@ class RunLog:
         self._validation.append({"step": step, **scores})
         shown = [f"{name} {scores[name]:.1f}" for name in SHOWN if name in scores]
         self.say(f"step {step}: " + "  ".join(shown))
+
+    def say_what_is_left(self) -> None:
+        """Nothing, where a run that is resumed had come to its end."""
+        if self._first_step >= self._settings.optimizer.steps:
+            done = f"all {self._first_step} steps are done"
+            self.say(f"{self._settings.output}: nothing left to do, {done}")
 
     def say(self, text: str) -> None:
         """One line above the progress bar."""

@@ -60,7 +60,7 @@ def check_pyarrow() -> None:
         ConfigError: pyarrow is not installed.
     """
     if find_spec("pyarrow") is None:
-        raise ConfigError("parquet: expected pyarrow: pip install 'trackformer[parquet]'")
+        raise ConfigError("parquet: expected pyarrow: pip install pyarrow")
 
 
 def _write_table(columns: Columns, types: Mapping[str, type], path: Path) -> None:
