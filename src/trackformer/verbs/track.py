@@ -19,6 +19,7 @@ from trackformer.verbs.flags.many import add_many_arguments, listed, run_many
 from trackformer.verbs.flags.model import load
 from trackformer.verbs.flags.offline import add_offline_argument, check_offline, with_hindsight
 from trackformer.verbs.flags.settings_file import changes_in
+from trackformer.verbs.flags.tracker_file import names_tracker, track_with_tracker
 from trackformer.verbs.flags.video import (
     SOURCE_HELP,
     add_video_arguments,
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     from trackformer.tracking.lifecycle.public_detections import PublicDetections
     from trackformer.tracking.proposals.places import ProposalSource
     from trackformer.tracking.tracing.records import RunNames
-    from trackformer.tracking.videos.run import VideoRun
+    from trackformer.tracking.videos.video_run import VideoRun
+    from trackformer.tracking.videos.zones import ZoneCounter
     from trackformer.video.frames import FrameSource
 
 SUMMARY: Final = "Track the objects of a video, or of several at once."
@@ -111,15 +113,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """A video in, tracks out; or several."""
-    from trackformer.config import settings_from
-    from trackformer.tracking.settings import TrackerSettings
-
     _refuse_together(options)
     changes = _tracker_changes(options)
     options.sources, is_listed = listed(options.sources)
-    zones = zone_counter(options, is_alone=not is_listed and options.jobs is None)
-    if is_listed or options.jobs is not None:
+    is_spread = is_listed or options.jobs is not None
+    zones = zone_counter(options, is_alone=not is_spread and not names_tracker(options))
+    if names_tracker(options):
+        return track_with_tracker(options, changes)
+    if is_spread:
         return run_many(options, changes)
+    return _run_model(options, changes, zones)
+
+
+def _run_model(
+    options: argparse.Namespace, changes: dict[str, Any], zones: ZoneCounter | None
+) -> int:
+    """The same with a model, in this process."""
+    from trackformer.config import settings_from
+    from trackformer.tracking.settings import TrackerSettings
+
     if len(options.sources) > 1:
         return _run_streams(options, changes)
     if options.output == STANDARD_OUTPUT:

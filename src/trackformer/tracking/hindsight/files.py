@@ -20,7 +20,8 @@ from trackformer.objects import TrackedObjects
 from trackformer.tracking.hindsight.revise import revise
 from trackformer.tracking.videos.output_files import output_files
 from trackformer.tracking.videos.progress import progress_bar
-from trackformer.tracking.videos.run import Source, VideoRun, opened
+from trackformer.tracking.videos.run import Source, opened
+from trackformer.tracking.videos.video_run import VideoRun
 from trackformer.tracking.videos.zones import ZoneCounter, draw_tallies
 from trackformer.video.drawing import TrackDrawer
 from trackformer.video.writing import VideoWriter

@@ -11,8 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from trackformer.data.formats.mot.mots import MotsResultsWriter, mots_frame_of
 from trackformer.data.formats.mot.published_results import written_as_published
 from trackformer.data.formats.mot.reading import MotResultsWriter
@@ -163,6 +161,8 @@ def open_outputs(
 
 def _follow(drawer: TrackDrawer, lines: Path, image_size: tuple[int, int]) -> None:
     """Let the trails come from where they came from before the cut."""
+    import torch  # only where a run goes on: other writers do without
+
     with lines.open(encoding="utf-8") as file:
         last = deque(file, maxlen=drawer.trail_length)
     for line in last:

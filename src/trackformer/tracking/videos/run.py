@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing, nullcontext
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from trackformer.tracking.videos.reading import Reading
 from trackformer.tracking.videos.run_state import StreamState
 from trackformer.tracking.videos.saved_video import SavedVideo, before_video, tracker_behind
 from trackformer.tracking.videos.saving import SAVE_EVERY, Saving
+from trackformer.tracking.videos.video_run import VideoRun as VideoRun
 from trackformer.tracking.videos.zones import ZoneCounter
 from trackformer.video.frames import Frame, FrameSource
 from trackformer.video.live import LiveReading
@@ -36,25 +36,6 @@ from trackformer.video.sources import NEWEST, open_source
 
 Source = str | Path | int | FrameSource
 """Whatever `open_source` takes, or what it returned."""
-
-
-@dataclass(frozen=True, slots=True)
-class VideoRun:
-    """What became of a video."""
-
-    files: tuple[Path, ...]
-    num_frames: int
-    """In its results."""
-    num_objects: int
-    """Boxes over all frames."""
-    seconds: float
-    """Reading, tracking, drawing and writing together."""
-    broken_off: str | None
-    """Why the video ended before its end; None if it did not."""
-    num_frames_before: int = 0
-    """Of the frames those that an earlier run had tracked (`resume`)."""
-    remarks: tuple[str, ...] = ()
-    """What to know before relying on frame numbers or times (`FrameSource.remarks`)."""
 
 
 def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a default

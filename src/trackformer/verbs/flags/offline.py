@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from trackformer.models.frame_model import FrameModel
     from trackformer.tracking.settings import TrackerSettings
-    from trackformer.tracking.videos.run import VideoRun
+    from trackformer.tracking.videos.video_run import VideoRun
     from trackformer.tracking.videos.zones import ZoneCounter
     from trackformer.video.frames import FrameSource
 

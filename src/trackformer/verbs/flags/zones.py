@@ -44,7 +44,7 @@ def zone_counter(options: argparse.Namespace, *, is_alone: bool) -> ZoneCounter 
 
     flags = "--line, --zone, --heat-map"
     if not is_alone or len(options.sources) > 1:
-        raise ConfigError(f"{flags}: expected one SOURCE without --jobs")
+        raise ConfigError(f"{flags}: expected one SOURCE and a model, without --jobs")
     if options.resume:
         raise ConfigError(f"{flags}: expected a run from its beginning, got --resume")
     if str(options.output) == "-":
