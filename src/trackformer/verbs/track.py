@@ -180,6 +180,8 @@ def _refuse_together(options: argparse.Namespace) -> None:
         raise ConfigError("--trace: expected tracks as they were decided, got --offline, too")
     if options.offline and options.resume:
         raise ConfigError("--offline: not with --resume, since revised results cannot go on")
+    if options.trace and options.resume:
+        raise ConfigError("--trace: not with --resume, since a trace begins with the run")
 
 
 def _run_to_lines(options: argparse.Namespace, changes: dict[str, Any]) -> int:
