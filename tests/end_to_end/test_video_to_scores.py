@@ -90,6 +90,7 @@ def test_ctrl_c_leaves_valid_files(model_file: Path, tmp_path: Path):
     assert 3 <= num_lines <= last_row + 1 <= num_lines + 1
     assert num_lines - 1 <= num_pictures <= num_lines
     assert sorted(path.name for path in out.iterdir()) == [
+        "state.safetensors",
         "tracks.jsonl",
         "tracks.txt",
         "video.mp4",

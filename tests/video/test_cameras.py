@@ -7,7 +7,7 @@ import pytest
 
 from trackformer.errors import DataError
 from trackformer.video import cameras
-from trackformer.video.sources import open_source
+from trackformer.video.sources import LiveReading, open_source
 
 
 class CameraOfTwoPictures:
@@ -40,7 +40,7 @@ def test_a_camera_yields_rgb_frames_with_times_until_it_is_unplugged(
     monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setattr(cameras.cv2, "VideoCapture", CameraOfTwoPictures)
-    with open_source("3") as source:
+    with open_source("3", LiveReading(every_frame=True, reconnect=0)) as source:
         assert (source.name, source.num_frames, source.frame_rate) == ("camera 3", None, 25)
         frames = iter(source)
         first, second = next(frames), next(frames)

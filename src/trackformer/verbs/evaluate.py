@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from trackformer.verbs.data.convert import add_image_folder_argument
 from trackformer.verbs.flags.classes import add_classes_argument, asked_classes
 from trackformer.verbs.flags.model import MODEL_HELP, add_running_arguments, load
+from trackformer.verbs.flags.report_files import add_report_arguments
 from trackformer.verbs.flags.settings_file import changes_in
 from trackformer.verbs.printing import print_whole
 
@@ -77,37 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RANGE",
         help="score only these frames of each video: FIRST-LAST from 1, first-half or second-half",
     )
-    parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="also write the scores, in [0, 100], to FILE"
-    )
-    parser.add_argument(
-        "--switches",
-        type=Path,
-        metavar="FILE.csv",
-        help="write every identity switch with its cause",
-    )
-    parser.add_argument(
-        "--failures",
-        type=Path,
-        metavar="DIR",
-        help="write the worst identity switches and misses as pictures, grouped by cause: "
-        "DIR/index.html (docs/failures.md)",
-    )
-    parser.add_argument(
-        "--worst", type=int, metavar="N", help="so many failures have a picture (default: 20)"
-    )
-    parser.add_argument(
-        "--video",
-        type=Path,
-        metavar="SOURCE",
-        help="where --failures finds the frames of annotations without images: a video or a folder",
-    )
-    parser.add_argument(
-        "--plots", type=Path, metavar="DIR", help="write hota.png, sequences.png and switches.png"
-    )
-    parser.add_argument(
-        "--seed", type=int, default=0, help="of the drawings for the intervals (default: 0)"
-    )
+    add_report_arguments(parser)
 
 
 def _check_outputs(options: argparse.Namespace) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +15,13 @@ from trackformer.verbs.flags.also import (
     write_also,
 )
 from trackformer.verbs.flags.classes import only_asked
+from trackformer.verbs.flags.detections import (
+    OWN_FILE,
+    OWN_FILES,
+    PROPOSAL_SCORE,
+    given_proposals,
+    given_public_detections,
+)
 from trackformer.verbs.flags.many import add_many_arguments, listed, run_many
 from trackformer.verbs.flags.model import load
 from trackformer.verbs.flags.offline import add_offline_argument, check_offline, with_hindsight
@@ -32,18 +39,12 @@ from trackformer.verbs.flags.zones import add_zone_arguments, zone_counter
 
 if TYPE_CHECKING:
     from trackformer.models.frame_model import FrameModel
-    from trackformer.tracking.lifecycle.public_detections import PublicDetections
-    from trackformer.tracking.proposals.places import ProposalSource
     from trackformer.tracking.tracing.records import RunNames
     from trackformer.tracking.videos.video_run import VideoRun
     from trackformer.tracking.videos.zones import ZoneCounter
     from trackformer.video.frames import FrameSource
 
 SUMMARY: Final = "Track the objects of a video, or of several at once."
-OWN_FILES: Final = ""
-OWN_FILE: Final = "det/det.txt"
-PROPOSAL_SCORE: Final = 0.3
-"""Below it, detectors mostly see what is not there."""
 STANDARD_OUTPUT: Final = Path("-")
 
 
@@ -138,8 +139,8 @@ def _run_model(
         return _run_to_lines(options, changes)
     also = also_formats(options)
     check_also([options.output], also, overwrite=options.overwrite or options.resume)
-    public_detections = _public_detections(options)
-    (proposals,) = _proposals(options)
+    public_detections = given_public_detections(options)
+    (proposals,) = given_proposals(options)
 
     def work(model: FrameModel, source: FrameSource) -> VideoRun:
         from trackformer.tracking.videos.run import track_video
@@ -194,8 +195,8 @@ def _run_to_lines(options: argparse.Namespace, changes: dict[str, Any]) -> int:
     for flag in ("resume", "trace", "also", "offline"):
         if getattr(options, flag):
             raise ConfigError(f"--{flag}: expected a folder for --output, got -")
-    public_detections = _public_detections(options)
-    (proposals,) = _proposals(options)
+    public_detections = given_public_detections(options)
+    (proposals,) = given_proposals(options)
 
     def work(model: FrameModel, source: FrameSource, write: Callable[[str], object]) -> VideoRun:
         return track_to_lines(
@@ -229,7 +230,7 @@ def _run_streams(options: argparse.Namespace, changes: dict[str, Any]) -> int:
         raise ConfigError(f"--offline: expected one SOURCE, got {len(options.sources)}")
     also, folders = also_formats(options), stream_folders(options.sources, options.output)
     check_also(folders, also, overwrite=options.overwrite or options.resume)
-    proposals = _proposals(options)
+    proposals = given_proposals(options)
     model = only_asked(load(options, every_layer=options.trace), options)
     runs = track_streams(
         model,
@@ -271,37 +272,3 @@ def _tracker_changes(options: argparse.Namespace) -> dict[str, Any]:
     flags = settings_from(TrackerSettings, given_settings(options), "command line")
     changes = flags.model_dump(exclude_unset=True)
     return changes_in(options.settings) | changes
-
-
-def _public_detections(options: argparse.Namespace) -> PublicDetections | None:
-    """The given detection file, read before anything slower starts."""
-    if options.public_detections is None:
-        return None
-    from trackformer.tracking.lifecycle.public_detections import read_public_detections
-
-    return read_public_detections(options.public_detections)
-
-
-def _proposals(options: argparse.Namespace) -> Sequence[ProposalSource | None]:
-    """Another detector for each source, or what it answered, read before anything slower starts."""
-    from trackformer.errors import ConfigError
-
-    given, sources = options.proposals, options.sources
-    if given is None:
-        if options.proposal_score is not None:
-            raise ConfigError("--proposal-score: only with --proposals")
-        return [None] * len(sources)
-    from trackformer.tracking.proposals.onnx_detector import OnnxProposals
-    from trackformer.tracking.proposals.places import read_proposals
-
-    score = PROPOSAL_SCORE if options.proposal_score is None else options.proposal_score
-    if given == OWN_FILES:
-        return [read_proposals(Path(source, OWN_FILE), score) for source in sources]
-    if Path(given).suffix.lower() == ".onnx":
-        return [OnnxProposals(Path(given), score)] * len(sources)
-    if len(sources) > 1:
-        raise ConfigError(
-            f"--proposals: expected one SOURCE for one file of detections, got {len(sources)}; "
-            f"without a file, each sequence's own {OWN_FILE} is read"
-        )
-    return [read_proposals(Path(given), score)]

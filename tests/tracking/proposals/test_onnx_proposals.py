@@ -127,5 +127,5 @@ def test_what_is_no_model_is_refused(tmp_path: Path):
 
 def test_without_onnxruntime_one_line_says_what_to_install(tmp_path: Path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(ConfigError, match=r"pip install 'trackformer\[onnx\]'"):
+    with pytest.raises(ConfigError, match=r"needs onnxruntime: pip install onnxruntime"):
         OnnxProposals(tmp_path / "a.onnx", min_score=0.3)

@@ -45,7 +45,7 @@ class Stream:
         tracker: Tracker,
     ) -> None:
         self.tracker = tracker
-        self._before = before or nothing_yet(SourceMark(str(source), 0, None), files.paths())
+        self._before = before or nothing_yet(SourceMark(str(source), 0.0, None), files.paths())
         self._sizes = self._before.sizes
         self.places: Float[Tensor, "P 4"] | None = None
         """The proposals for the current frame."""
