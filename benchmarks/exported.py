@@ -1,9 +1,9 @@
 """What a tracked frame costs in onnxruntime, beside the optimised model in PyTorch.
 
 Run: `OMP_NUM_THREADS=1 python -m benchmarks.exported [MODEL ...]`; bundled names or files of
-weights (default: nano small). Exports each model, then tracks the bundled clip with both, frame by
-frame in turn; milliseconds of processor time of one thread, medians, reading not included. About
-two minutes for each model.
+weights (default: nano small). Exports each model, then tracks the bundled clip with the weights,
+the file of one frame and the whole tracker in one file, frame by frame in turn; milliseconds of
+processor time of one thread, medians, reading not included. About two minutes for each model.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from pathlib import Path
 
 import torch
 
-from trackformer import Tracker, optimize_for_inference
+from trackformer import Tracker, TrackFormer, optimize_for_inference
 from trackformer.checkpoints.load import load_weights
 from trackformer.checkpoints.onnx_model import OnnxModel
 from trackformer.demo_clip import clip_file
 from trackformer.exporting.onnx_file import export_onnx
+from trackformer.exporting.tracker_file import tracker_content
 from trackformer.freed_memory import keep_freed_memory
+from trackformer.tracking.tracker_file import TrackerFile
 from trackformer.video.sources import open_source
 
 CLIP_FRAMES, WARM_UP = 60, 5
@@ -36,6 +38,8 @@ class Row:
     model: str
     pytorch_ms: float
     onnx_ms: float
+    tracker_ms: float
+    """The whole tracker in one file."""
     ratio: float
     """Median over the frames of PyTorch's time by onnxruntime's."""
     export_seconds: float
@@ -57,20 +61,30 @@ def _row(name: str) -> Row:
         start = time.process_time()
         difference = export_onnx(weights, path)
         export_seconds = time.process_time() - start
-        trackers = Tracker(optimize_for_inference(weights)), Tracker(OnnxModel(path))
+        trackers = _trackers(weights, path)
     times = [_times(trackers, pixels) for pixels in _frames()][WARM_UP:]
-    ours, theirs = (statistics.median(column) for column in zip(*times, strict=True))
-    ratio = statistics.median(ours / theirs for ours, theirs in times)
-    return Row(name, 1000 * ours, 1000 * theirs, ratio, export_seconds, difference)
+    ours, theirs, file = (1000 * statistics.median(column) for column in zip(*times, strict=True))
+    ratio = statistics.median(ours / theirs for ours, theirs, _ in times)
+    return Row(name, ours, theirs, file, ratio, export_seconds, difference)
 
 
-def _times(trackers: tuple[Tracker, Tracker], pixels: object) -> tuple[float, float]:
+def _trackers(weights: TrackFormer, path: Path) -> tuple[Tracker, Tracker, TrackerFile]:
+    """Those that are compared; `path` is the exported frame."""
+    file = path.with_name("tracker.onnx")
+    file.write_bytes(tracker_content(path.read_bytes(), weights, slots=100))
+    ours = Tracker(optimize_for_inference(weights))
+    return ours, Tracker(OnnxModel(path)), TrackerFile(file)
+
+
+def _times(
+    trackers: tuple[Tracker, Tracker, TrackerFile], pixels: object
+) -> tuple[float, float, float]:
     taken = []
     for tracker in trackers:
         start = time.process_time()
         tracker.update(pixels)  # type: ignore[arg-type]
         taken.append(time.process_time() - start)
-    return taken[0], taken[1]
+    return taken[0], taken[1], taken[2]
 
 
 def _frames() -> list[object]:
@@ -82,6 +96,6 @@ if __name__ == "__main__":
     for row in measure(tuple(sys.argv[1:]) or ("nano", "small")):
         print(
             f"{row.model:12} PyTorch {row.pytorch_ms:6.1f} ms  onnxruntime {row.onnx_ms:6.1f} ms  "
-            f"{row.ratio:.2f} times as fast  (exported in {row.export_seconds:.0f} s, "
-            f"difference {row.difference:.0e})"
+            f"{row.ratio:.2f} times as fast  tracker file {row.tracker_ms:6.1f} ms  "
+            f"(exported in {row.export_seconds:.0f} s, difference {row.difference:.0e})"
         )

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from trackformer.input_settings import InputSettings
-from trackformer.preprocessing import input_size, normalise, resize
+from trackformer.preprocessing import normalise
+from trackformer.resizing import input_size, resize
 
 PUBLISHED = InputSettings(shorter_side=800, longest_side=1333)
 

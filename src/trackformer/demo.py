@@ -9,7 +9,8 @@ from trackformer.demo_clip import clip_file, ground_truth_file
 from trackformer.evaluation.metrics.scores import TrackingScores
 from trackformer.evaluation.reports.files import evaluate_folders, write_json
 from trackformer.models.frame_model import FrameModel
-from trackformer.tracking.videos.run import VideoRun, track_video
+from trackformer.tracking.videos.run import track_video
+from trackformer.tracking.videos.video_run import VideoRun
 
 
 @dataclass(frozen=True, slots=True)

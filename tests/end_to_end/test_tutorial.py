@@ -120,6 +120,7 @@ def test_the_whole_page_runs_as_it_says(
         "tracks.txt",
         "tracks.jsonl",
         "video.mp4",
+        "state.safetensors",
     }
 
 

@@ -12,6 +12,7 @@ from trackformer import TrackedObjects, Tracker, TrackFormer
 from trackformer.checkpoints.load import load_weights
 from trackformer.checkpoints.onnx_model import OnnxModel
 from trackformer.demo_clip import clip_file
+from trackformer.exporting.tracker_file import tracker_content
 from trackformer.video.sources import open_source
 
 NUM_FRAMES = 8
@@ -40,6 +41,14 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 @pytest.fixture(scope="session")
 def nano_file(exported: Callable[[str], Path]) -> Path:
     return exported("nano.onnx")
+
+
+@pytest.fixture(scope="session")
+def tracker_file(nano_file: Path, weights: TrackFormer) -> Path:
+    """The tracker around `nano_file`, with room for 20."""
+    path = nano_file.with_name("tracker.onnx")
+    path.write_bytes(tracker_content(nano_file.read_bytes(), weights, slots=20))
+    return path
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The loop of docs/deploy.md: numpy, OpenCV and onnxruntime find the same identities."""
+"""The loops of docs/deploy.md: numpy, OpenCV and onnxruntime find the same identities."""
 
 from __future__ import annotations
 
@@ -28,19 +28,26 @@ assert not {"torch", "trackformer"} & set(sys.modules)
 """
 
 
-@pytest.fixture
-def loop() -> str:
-    (code,) = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), flags=re.DOTALL | re.MULTILINE)
-    return code
+def loops() -> tuple[str, str]:
+    """Around the tracker in one file, and around a file of one frame."""
+    code = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), flags=re.DOTALL | re.MULTILINE)
+    tracker, frame = code
+    return tracker, frame
 
 
-def test_the_loop_of_the_page_tracks_without_torch(
-    loop: str, nano_file: Path, expected, tmp_path: Path
+def test_around_the_tracker_the_loop_is_short():
+    assert len(loops()[0].split("VideoCapture")[1].splitlines()) < 20
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_the_loops_of_the_page_track_without_torch(
+    which: int, tracker_file: Path, nano_file: Path, expected, tmp_path: Path
 ):
     script = tmp_path / "loop.py"
-    script.write_text(FIRST_FRAMES + loop + NO_TORCH)
+    script.write_text(FIRST_FRAMES + loops()[which] + NO_TORCH)
+    model = (tracker_file, nano_file)[which]
     with clip_file() as video:
-        command = [sys.executable, "-W", "error", str(script), str(nano_file), str(video)]
+        command = [sys.executable, "-W", "error", str(script), str(model), str(video)]
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
     rows = np.array([line.split(",") for line in ended.stdout.splitlines()], dtype=float)

@@ -62,7 +62,7 @@ def distributions(inspected: Inspected) -> tuple[Distribution, ...]:
 
 def sides_at_input(data: AnnotatedData, settings: InputSettings) -> Float[np.ndarray, " boxes"]:
     """Square root of each object's area in pixels of the network's input."""
-    from trackformer.preprocessing import input_size
+    from trackformer.resizing import input_size
 
     sides = [np.zeros(0)]
     for sequence in data.sequences:

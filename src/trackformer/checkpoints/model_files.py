@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,13 +10,11 @@ import safetensors.torch
 
 from trackformer.atomic_files import atomic_path
 from trackformer.checkpoints.fitting_build import build_fitting
-from trackformer.checkpoints.problems import one_line
+from trackformer.checkpoints.stored_settings import stored_settings
 from trackformer.checkpoints.tensors import load_tensors, unique_tensors
-from trackformer.config import settings_from
-from trackformer.errors import CheckpointError, ConfigError
+from trackformer.errors import CheckpointError
 from trackformer.models.build import build_for_weights
 from trackformer.models.frame_model import FrameModel
-from trackformer.models.settings import ModelSettings
 from trackformer.models.trackformer import TrackFormer
 
 FORMAT = "trackformer-1"
@@ -69,29 +66,6 @@ def load_file(path: Path) -> tuple[TrackFormer, dict[str, str]]:
     model = build_fitting(settings, tensors, str(path), build_for_weights)
     load_tensors(model, tensors, str(path))
     return model.eval(), metadata
-
-
-def stored_settings(
-    path: Path, metadata: Mapping[str, str], file_format: str, expected: str
-) -> ModelSettings:
-    """What a file's header says of its model.
-
-    Raises:
-        CheckpointError: It is of another format than `file_format`, which holds what is `expected`,
-            or its settings are of another version.
-    """
-    if metadata.get("format") != file_format:
-        raise CheckpointError(
-            f"{path}: expected {expected} ({file_format}), "
-            f"got format {metadata.get('format', 'unknown')!r}"
-        )
-    try:
-        return settings_from(ModelSettings, json.loads(metadata["settings"]), str(path))
-    except (ConfigError, KeyError, ValueError, RecursionError) as error:
-        # RecursionError: mappings within mappings, a thousand deep.
-        raise CheckpointError(
-            f"{path}: the stored settings cannot be used: {one_line(error)}"
-        ) from error
 
 
 def read_notes(path: Path) -> dict[str, str]:

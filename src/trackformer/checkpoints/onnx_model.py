@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from trackformer.checkpoints.model_files import stored_settings
 from trackformer.checkpoints.onnx_session import OnnxSession
+from trackformer.checkpoints.stored_settings import stored_settings
 from trackformer.errors import CheckpointError, ConfigError, DataError
 from trackformer.types import (
     FrameFeatures,

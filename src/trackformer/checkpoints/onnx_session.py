@@ -1,17 +1,18 @@
-"""How an ONNX file is opened with onnxruntime, and what is said when it cannot be."""
+"""How an ONNX file is opened with onnxruntime, and what is said when it cannot be (torch-free)."""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-
-import torch
 
 from trackformer.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
 
 CPU: Final = "CPUExecutionProvider"
 CUDA: Final = "CUDAExecutionProvider"
@@ -63,14 +64,23 @@ def _open(path: Path, device: str) -> Any:
         raise CheckpointError(f"{path}: no such file")
     providers = _providers(path, device, onnxruntime.get_available_providers())
     options = onnxruntime.SessionOptions()
-    # As many threads as torch takes.
-    options.intra_op_num_threads = torch.get_num_threads()
+    options.intra_op_num_threads = _num_threads()
     options.log_severity_level = 4
     try:
         return onnxruntime.InferenceSession(path, options, providers=providers)
     except Exception as error:
         # onnxruntime's own exceptions have no common base but Exception.
         raise CheckpointError(f"{path}: expected an ONNX model: {_one_line(error)}") from error
+
+
+def _num_threads() -> int:
+    """As many as torch takes, where it is there; 0: as onnxruntime thinks best."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        count: int = torch.get_num_threads()
+        return count
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    return int(wanted) if wanted.isdigit() else 0
 
 
 def _providers(path: Path, device: str, available: Sequence[str]) -> list[Any]:

@@ -17,7 +17,8 @@ from trackformer.errors import DataError
 from trackformer.models.frame_model import FrameModel
 from trackformer.models.parts.slots import in_slots
 from trackformer.objects import TrackedObjects
-from trackformer.preprocessing import input_size, normalise, resize
+from trackformer.preprocessing import normalise
+from trackformer.resizing import input_size, resize
 from trackformer.tracking.lifecycle.advance import advance
 from trackformer.tracking.lifecycle.decisions import nobody
 from trackformer.tracking.lifecycle.tracks import Tracks, expecting, no_tracks

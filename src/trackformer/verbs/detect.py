@@ -14,7 +14,7 @@ from trackformer.verbs.flags.video import SOURCE_HELP, add_video_arguments, proc
 if TYPE_CHECKING:
     from trackformer.models.frame_model import FrameModel
     from trackformer.tracking.settings import DetectSettings
-    from trackformer.tracking.videos.run import VideoRun
+    from trackformer.tracking.videos.video_run import VideoRun
     from trackformer.video.frames import FrameSource
 
 SUMMARY: Final = "Detect the objects of a video, without identities."

@@ -16,7 +16,7 @@ from trackformer import load_model
 from trackformer.checkpoints.hugging_face.image_processor import OWN_FILE, stored_input
 from trackformer.errors import CheckpointError
 from trackformer.input_settings import InputSettings
-from trackformer.preprocessing import input_size
+from trackformer.resizing import input_size
 from trackformer.tracking.tracker import prepare
 from transformers_models import real_time_model, transformers_model
 

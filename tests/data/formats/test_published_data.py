@@ -20,7 +20,7 @@ from trackformer.data.formats.mot.reading import (
 )
 from trackformer.data.results import ResultFrame
 from trackformer.input_settings import InputSettings
-from trackformer.preprocessing import input_size
+from trackformer.resizing import input_size
 from trackformer.types import Target
 
 RECORDED: dict[str, Any] = json.loads((FOLDER / "data.json").read_text())

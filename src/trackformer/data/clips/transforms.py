@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from trackformer.preprocessing import resize
+from trackformer.resizing import resize
 
 
 @dataclass(frozen=True, slots=True)

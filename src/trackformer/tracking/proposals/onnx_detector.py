@@ -12,7 +12,8 @@ from jaxtyping import Float, UInt8
 from trackformer.checkpoints.onnx_session import OnnxSession
 from trackformer.errors import CheckpointError, DataError
 from trackformer.input_settings import InputSettings
-from trackformer.preprocessing import input_size, normalise
+from trackformer.preprocessing import normalise
+from trackformer.resizing import input_size
 
 if TYPE_CHECKING:
     import supervision

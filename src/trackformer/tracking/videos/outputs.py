@@ -11,8 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from trackformer.data.formats.mot.mots import MotsResultsWriter, mots_frame_of
 from trackformer.data.formats.mot.published_results import written_as_published
 from trackformer.data.formats.mot.reading import MotResultsWriter
@@ -24,6 +22,7 @@ from trackformer.folder_lock import only_writer
 from trackformer.growing_files import WholeLines, open_growing
 from trackformer.objects import Detections, TrackedObjects
 from trackformer.tracking.videos.output_files import OutputFiles
+from trackformer.tracking.videos.zones import Tally, ZoneCounter, draw_tallies
 from trackformer.video.drawing import TrackDrawer
 from trackformer.video.frames import Frame, FrameSource
 from trackformer.video.writing import VideoWriter
@@ -50,6 +49,7 @@ class ResultsWriter:
     _as_published: bool
     _source: FrameSource
     _class_names: tuple[str, ...]
+    _zones: ZoneCounter | None
 
     def append(self, frame: Frame, found: TrackedObjects | Detections) -> None:
         """Write what was found in the next frame.
@@ -71,9 +71,15 @@ class ResultsWriter:
                 self._masks.append(mots_frame_of(found))
         except OSError as error:
             raise DataError(f"results cannot be written: {error.strerror}") from error
+        tallies: tuple[Tally, ...] = ()
+        if self._zones is not None and isinstance(found, TrackedObjects):
+            tallies = self._zones.count(frame, found)
         if self._video is not None:
             # Drawn in the encoder's thread, while the model works on the next frame.
-            self._video.write_drawing(partial(self._drawer.draw, frame.pixels, found))
+            draw = partial(self._drawer.draw, frame.pixels, found)
+            self._video.write_drawing(
+                draw if not tallies else lambda: draw_tallies(draw(), tallies)
+            )
 
     def mark(self) -> FileSizes:
         """How long the files are now; later they can be cut back to it and go on from there."""
@@ -111,6 +117,7 @@ def open_outputs(
     *,
     as_published: bool = False,
     kept: KeptResults | None = None,
+    zones: ZoneCounter | None = None,
 ) -> Iterator[ResultsWriter]:
     """Files that are valid whenever the statement ends: by an exception, Ctrl-C, or the end.
 
@@ -120,6 +127,7 @@ def open_outputs(
         class_names: Of the model.
         as_published: Boxes in the MOTChallenge file are off by the pixel of the published code.
         kept: What stays of files that are there; None: nothing, they begin anew.
+        zones: Counts, too, and is drawn.
 
     Raises:
         DataError: A file cannot be written, holds less than what shall stay, or another run is
@@ -145,11 +153,16 @@ def open_outputs(
             video = stack.enter_context(writer)
             if kept.num_frames:
                 _follow(drawer, files.lines, kept.image_size)
-        yield ResultsWriter(rows, lines, masks, video, drawer, as_published, source, class_names)
+        counter = None if zones is None else stack.enter_context(zones)
+        yield ResultsWriter(
+            rows, lines, masks, video, drawer, as_published, source, class_names, counter
+        )
 
 
 def _follow(drawer: TrackDrawer, lines: Path, image_size: tuple[int, int]) -> None:
     """Let the trails come from where they came from before the cut."""
+    import torch  # only where a run goes on: other writers do without
+
     with lines.open(encoding="utf-8") as file:
         last = deque(file, maxlen=drawer.trail_length)
     for line in last:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing, nullcontext
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -29,31 +28,14 @@ from trackformer.tracking.videos.reading import Reading
 from trackformer.tracking.videos.run_state import StreamState
 from trackformer.tracking.videos.saved_video import SavedVideo, before_video, tracker_behind
 from trackformer.tracking.videos.saving import SAVE_EVERY, Saving
+from trackformer.tracking.videos.video_run import VideoRun as VideoRun
+from trackformer.tracking.videos.zones import ZoneCounter
 from trackformer.video.frames import Frame, FrameSource
 from trackformer.video.live import LiveReading
 from trackformer.video.sources import NEWEST, open_source
 
 Source = str | Path | int | FrameSource
 """Whatever `open_source` takes, or what it returned."""
-
-
-@dataclass(frozen=True, slots=True)
-class VideoRun:
-    """What became of a video."""
-
-    files: tuple[Path, ...]
-    num_frames: int
-    """In its results."""
-    num_objects: int
-    """Boxes over all frames."""
-    seconds: float
-    """Reading, tracking, drawing and writing together."""
-    broken_off: str | None
-    """Why the video ended before its end; None if it did not."""
-    num_frames_before: int = 0
-    """Of the frames those that an earlier run had tracked (`resume`)."""
-    remarks: tuple[str, ...] = ()
-    """What to know before relying on frame numbers or times (`FrameSource.remarks`)."""
 
 
 def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a default
@@ -65,6 +47,7 @@ def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a
     public_detections: PublicDetections | None = None,
     proposals: ProposalSource | None = None,
     trace: RunNames | None = None,
+    zones: ZoneCounter | None = None,
     timed: bool = False,
     write_video: bool = True,
     overwrite: bool = False,
@@ -87,6 +70,7 @@ def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a
         public_detections: Only objects that these show begin tracks; None: every object may.
         proposals: Another detector, about whose boxes the model is asked, too.
         trace: Write `trace.jsonl`, too (`docs/why.md`), with the names of what was tracked by what.
+        zones: Counts who crosses lines and enters zones, and is drawn, too.
         timed: Objects are looked for where they are after the time that has really passed, not
             after so many frames: for cameras that drop frames. Always where patience is in seconds.
         write_video: Also draw the tracks into a video.
@@ -131,6 +115,7 @@ def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a
                 time_s=clock(frame),
             ),
             saved,
+            zones,
         )
 
 
@@ -203,6 +188,7 @@ def _run(
     files: OutputFiles,
     find: Callable[[Frame, PreparedFrame], TrackedObjects],
     saved: SavedVideo,
+    zones: ZoneCounter | None,
 ) -> VideoRun:
     start = time.monotonic()
     reading = Reading(source, model, saved.num_frames)
@@ -221,6 +207,7 @@ def _run(
                     model.settings.class_names,
                     as_published=as_published,
                     kept=saved.kept(first[0]),
+                    zones=zones,
                 ) as writer,
             ):
                 task = progress.add_task(
@@ -234,7 +221,7 @@ def _run(
                     progress.advance(task)
                 saved.end(writer, reading.broken_off)
     return VideoRun(
-        files=files.written(),
+        files=files.written() + (() if zones is None else zones.written()),
         num_frames=saved.num_frames,
         num_objects=saved.num_objects,
         seconds=time.monotonic() - start,

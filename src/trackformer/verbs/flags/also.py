@@ -12,7 +12,7 @@ from trackformer.verbs.data.convert import FORMAT_NAMES
 
 if TYPE_CHECKING:
     from trackformer.data.formats.names import FormatName
-    from trackformer.tracking.videos.run import VideoRun
+    from trackformer.tracking.videos.video_run import VideoRun
 
 OTHER_FORMATS: Final = tuple(name for name in FORMAT_NAMES if name != "tracks")
 

@@ -14,7 +14,7 @@ from trackformer.verbs.flags.model import add_model_arguments, load
 
 if TYPE_CHECKING:
     from trackformer.models.frame_model import FrameModel
-    from trackformer.tracking.videos.run import VideoRun
+    from trackformer.tracking.videos.video_run import VideoRun
     from trackformer.video.frames import FrameSource
     from trackformer.video.live import LiveReading
 
