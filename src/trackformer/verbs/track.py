@@ -172,6 +172,8 @@ def _refuse_revised_trace(options: argparse.Namespace) -> None:
 
     if options.trace and options.offline:
         raise ConfigError("--trace: expected tracks as they were decided, got --offline, too")
+    if options.trace and options.resume:
+        raise ConfigError("--trace: not with --resume, since a trace begins with the run")
 
 
 def _run_to_lines(options: argparse.Namespace, changes: dict[str, Any]) -> int:
