@@ -28,6 +28,7 @@ from trackformer.verbs.flags.video import (
     process_video,
     report_all,
 )
+from trackformer.verbs.flags.zones import add_zone_arguments, zone_counter
 
 if TYPE_CHECKING:
     from trackformer.models.frame_model import FrameModel
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from trackformer.tracking.proposals.places import ProposalSource
     from trackformer.tracking.tracing.records import RunNames
     from trackformer.tracking.videos.video_run import VideoRun
+    from trackformer.tracking.videos.zones import ZoneCounter
     from trackformer.video.frames import FrameSource
 
 SUMMARY: Final = "Track the objects of a video, or of several at once."
@@ -98,6 +100,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"lowest score of a proposal that is asked about (default: {PROPOSAL_SCORE})",
     )
     add_offline_argument(parser)
+    add_zone_arguments(parser)
     add_also_argument(parser)
     add_settings_flags(
         parser,
@@ -110,28 +113,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """A video in, tracks out; or several."""
-    _refuse_revised_trace(options)
+    _refuse_together(options)
     changes = _tracker_changes(options)
     options.sources, is_listed = listed(options.sources)
+    is_spread = is_listed or options.jobs is not None
+    zones = zone_counter(options, is_alone=not is_spread and not names_tracker(options))
     if names_tracker(options):
         return track_with_tracker(options, changes)
-    if is_listed or options.jobs is not None:
+    if is_spread:
         return run_many(options, changes)
-    return _run_model(options, changes)
+    return _run_model(options, changes, zones)
 
 
-def _run_model(options: argparse.Namespace, changes: dict[str, Any]) -> int:
+def _run_model(
+    options: argparse.Namespace, changes: dict[str, Any], zones: ZoneCounter | None
+) -> int:
     """The same with a model, in this process."""
     from trackformer.config import settings_from
-    from trackformer.errors import ConfigError
     from trackformer.tracking.settings import TrackerSettings
 
     if len(options.sources) > 1:
         return _run_streams(options, changes)
     if options.output == STANDARD_OUTPUT:
         return _run_to_lines(options, changes)
-    if options.offline and options.resume:
-        raise ConfigError("--offline: not with --resume, since revised results cannot go on")
     also = also_formats(options)
     check_also([options.output], also, overwrite=options.overwrite or options.resume)
     public_detections = _public_detections(options)
@@ -153,6 +157,7 @@ def _run_model(options: argparse.Namespace, changes: dict[str, Any]) -> int:
             public_detections=public_detections,
             proposals=proposals,
             trace=_names(options, options.sources[0]) if options.trace else None,
+            zones=None if options.offline else zones,
             write_video=not options.no_video and not options.offline,
             overwrite=options.overwrite,
             resume=options.resume,
@@ -160,18 +165,21 @@ def _run_model(options: argparse.Namespace, changes: dict[str, Any]) -> int:
             timed=options.timed,
         )
         if options.offline:
-            run = with_hindsight(run, options)
+            run = with_hindsight(run, options, zones)
         return write_also(run, options.output, also, overwrite=options.overwrite or options.resume)
 
     return process_video(options, options.sources[0], "tracks", work, every_layer=options.trace)
 
 
-def _refuse_revised_trace(options: argparse.Namespace) -> None:
-    """Hindsight joins identities after the trace is written: its reasons would be of others."""
+def _refuse_together(options: argparse.Namespace) -> None:
+    """Flags that contradict hindsight."""
     from trackformer.errors import ConfigError
 
     if options.trace and options.offline:
+        # Hindsight joins identities after the trace is written: its reasons would be of others.
         raise ConfigError("--trace: expected tracks as they were decided, got --offline, too")
+    if options.offline and options.resume:
+        raise ConfigError("--offline: not with --resume, since revised results cannot go on")
     if options.trace and options.resume:
         raise ConfigError("--trace: not with --resume, since a trace begins with the run")
 

@@ -22,11 +22,19 @@ from trackformer.tracking.videos.output_files import output_files
 from trackformer.tracking.videos.progress import progress_bar
 from trackformer.tracking.videos.run import Source, opened
 from trackformer.tracking.videos.video_run import VideoRun
+from trackformer.tracking.videos.zones import ZoneCounter, draw_tallies
 from trackformer.video.drawing import TrackDrawer
 from trackformer.video.writing import VideoWriter
 
 
-def revise_results(run: VideoRun, folder: Path, source: Source, *, write_video: bool) -> VideoRun:
+def revise_results(
+    run: VideoRun,
+    folder: Path,
+    source: Source,
+    zones: ZoneCounter | None = None,
+    *,
+    write_video: bool,
+) -> VideoRun:
     """Replace `tracks.txt` and `tracks.jsonl` of a finished run, and draw what they now say.
 
     Objects of `tracks.jsonl` that were not seen in a frame have `"is_filled": true` there.
@@ -35,6 +43,7 @@ def revise_results(run: VideoRun, folder: Path, source: Source, *, write_video: 
         run: What became of the recording, tracked without a video.
         folder: Of its files.
         source: The recording, to be read a second time for the video.
+        zones: Counts the revised tracks.
         write_video: Draw the revised tracks.
     """
     files = output_files(folder, "tracks", write_video=write_video)
@@ -55,10 +64,14 @@ def revise_results(run: VideoRun, folder: Path, source: Source, *, write_video: 
     with whole_file(files.rows) as partial:
         has_classes = len(data.class_names) > 1
         write_mot_results(partial, (_result(frame, has_classes=has_classes) for frame in frames))
-    if files.video is not None:
-        _draw(frames, data.class_names, source, files.video)
+    if files.video is not None or zones is not None:
+        _draw(frames, data.class_names, source, files.video, zones)
     num_objects = sum(len(frame.track_ids) for frame in frames)
-    return replace(run, num_objects=num_objects, files=files.written())
+    return replace(
+        run,
+        num_objects=num_objects,
+        files=files.written() + (() if zones is None else zones.written()),
+    )
 
 
 def _result(frame: AnnotatedFrame, *, has_classes: bool) -> ResultFrame:
@@ -67,17 +80,28 @@ def _result(frame: AnnotatedFrame, *, has_classes: bool) -> ResultFrame:
 
 
 def _draw(
-    frames: tuple[AnnotatedFrame, ...], class_names: tuple[str, ...], source: Source, path: Path
+    frames: tuple[AnnotatedFrame, ...],
+    class_names: tuple[str, ...],
+    source: Source,
+    path: Path | None,
+    zones: ZoneCounter | None,
 ) -> None:
     drawer = TrackDrawer(class_names)
     with ExitStack() as stack:
         pictures = stack.enter_context(opened(source))
-        writer = stack.enter_context(VideoWriter(path, pictures.frame_rate))
+        writer = None
+        if path is not None:
+            writer = stack.enter_context(VideoWriter(path, pictures.frame_rate))
+        if zones is not None:
+            stack.enter_context(zones)
         progress = stack.enter_context(progress_bar())
         task = progress.add_task("video", total=len(frames))
         # Not further: where a recording is cut, reading on would say so a second time.
         for frame, tracked in zip(islice(pictures, len(frames)), frames, strict=False):
-            writer.write(drawer.draw(frame.pixels, _objects(tracked, class_names)))
+            objects = _objects(tracked, class_names)
+            tallies = () if zones is None else zones.count(frame, objects)
+            if writer is not None:
+                writer.write(draw_tallies(drawer.draw(frame.pixels, objects), tallies))
             progress.advance(task)
 
 

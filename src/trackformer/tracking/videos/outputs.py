@@ -22,6 +22,7 @@ from trackformer.folder_lock import only_writer
 from trackformer.growing_files import WholeLines, open_growing
 from trackformer.objects import Detections, TrackedObjects
 from trackformer.tracking.videos.output_files import OutputFiles
+from trackformer.tracking.videos.zones import Tally, ZoneCounter, draw_tallies
 from trackformer.video.drawing import TrackDrawer
 from trackformer.video.frames import Frame, FrameSource
 from trackformer.video.writing import VideoWriter
@@ -48,6 +49,7 @@ class ResultsWriter:
     _as_published: bool
     _source: FrameSource
     _class_names: tuple[str, ...]
+    _zones: ZoneCounter | None
 
     def append(self, frame: Frame, found: TrackedObjects | Detections) -> None:
         """Write what was found in the next frame.
@@ -69,9 +71,15 @@ class ResultsWriter:
                 self._masks.append(mots_frame_of(found))
         except OSError as error:
             raise DataError(f"results cannot be written: {error.strerror}") from error
+        tallies: tuple[Tally, ...] = ()
+        if self._zones is not None and isinstance(found, TrackedObjects):
+            tallies = self._zones.count(frame, found)
         if self._video is not None:
             # Drawn in the encoder's thread, while the model works on the next frame.
-            self._video.write_drawing(partial(self._drawer.draw, frame.pixels, found))
+            draw = partial(self._drawer.draw, frame.pixels, found)
+            self._video.write_drawing(
+                draw if not tallies else lambda: draw_tallies(draw(), tallies)
+            )
 
     def mark(self) -> FileSizes:
         """How long the files are now; later they can be cut back to it and go on from there."""
@@ -109,6 +117,7 @@ def open_outputs(
     *,
     as_published: bool = False,
     kept: KeptResults | None = None,
+    zones: ZoneCounter | None = None,
 ) -> Iterator[ResultsWriter]:
     """Files that are valid whenever the statement ends: by an exception, Ctrl-C, or the end.
 
@@ -118,6 +127,7 @@ def open_outputs(
         class_names: Of the model.
         as_published: Boxes in the MOTChallenge file are off by the pixel of the published code.
         kept: What stays of files that are there; None: nothing, they begin anew.
+        zones: Counts, too, and is drawn.
 
     Raises:
         DataError: A file cannot be written, holds less than what shall stay, or another run is
@@ -143,7 +153,10 @@ def open_outputs(
             video = stack.enter_context(writer)
             if kept.num_frames:
                 _follow(drawer, files.lines, kept.image_size)
-        yield ResultsWriter(rows, lines, masks, video, drawer, as_published, source, class_names)
+        counter = None if zones is None else stack.enter_context(zones)
+        yield ResultsWriter(
+            rows, lines, masks, video, drawer, as_published, source, class_names, counter
+        )
 
 
 def _follow(drawer: TrackDrawer, lines: Path, image_size: tuple[int, int]) -> None:

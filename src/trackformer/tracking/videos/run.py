@@ -29,6 +29,7 @@ from trackformer.tracking.videos.run_state import StreamState
 from trackformer.tracking.videos.saved_video import SavedVideo, before_video, tracker_behind
 from trackformer.tracking.videos.saving import SAVE_EVERY, Saving
 from trackformer.tracking.videos.video_run import VideoRun as VideoRun
+from trackformer.tracking.videos.zones import ZoneCounter
 from trackformer.video.frames import Frame, FrameSource
 from trackformer.video.live import LiveReading
 from trackformer.video.sources import NEWEST, open_source
@@ -46,6 +47,7 @@ def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a
     public_detections: PublicDetections | None = None,
     proposals: ProposalSource | None = None,
     trace: RunNames | None = None,
+    zones: ZoneCounter | None = None,
     timed: bool = False,
     write_video: bool = True,
     overwrite: bool = False,
@@ -68,6 +70,7 @@ def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a
         public_detections: Only objects that these show begin tracks; None: every object may.
         proposals: Another detector, about whose boxes the model is asked, too.
         trace: Write `trace.jsonl`, too (`docs/why.md`), with the names of what was tracked by what.
+        zones: Counts who crosses lines and enters zones, and is drawn, too.
         timed: Objects are looked for where they are after the time that has really passed, not
             after so many frames: for cameras that drop frames. Always where patience is in seconds.
         write_video: Also draw the tracks into a video.
@@ -112,6 +115,7 @@ def track_video(  # noqa: PLR0913 - each is a choice of its own, and most have a
                 time_s=clock(frame),
             ),
             saved,
+            zones,
         )
 
 
@@ -184,6 +188,7 @@ def _run(
     files: OutputFiles,
     find: Callable[[Frame, PreparedFrame], TrackedObjects],
     saved: SavedVideo,
+    zones: ZoneCounter | None,
 ) -> VideoRun:
     start = time.monotonic()
     reading = Reading(source, model, saved.num_frames)
@@ -202,6 +207,7 @@ def _run(
                     model.settings.class_names,
                     as_published=as_published,
                     kept=saved.kept(first[0]),
+                    zones=zones,
                 ) as writer,
             ):
                 task = progress.add_task(
@@ -215,7 +221,7 @@ def _run(
                     progress.advance(task)
                 saved.end(writer, reading.broken_off)
     return VideoRun(
-        files=files.written(),
+        files=files.written() + (() if zones is None else zones.written()),
         num_frames=saved.num_frames,
         num_objects=saved.num_objects,
         seconds=time.monotonic() - start,

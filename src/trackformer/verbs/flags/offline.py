@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from trackformer.models.frame_model import FrameModel
     from trackformer.tracking.settings import TrackerSettings
     from trackformer.tracking.videos.video_run import VideoRun
+    from trackformer.tracking.videos.zones import ZoneCounter
     from trackformer.video.frames import FrameSource
 
 
@@ -38,9 +39,11 @@ def check_offline(model: FrameModel, source: FrameSource, settings: TrackerSetti
         raise ConfigError("--offline: expected compatibility none, got reference")
 
 
-def with_hindsight(run: VideoRun, options: argparse.Namespace) -> VideoRun:
+def with_hindsight(
+    run: VideoRun, options: argparse.Namespace, zones: ZoneCounter | None
+) -> VideoRun:
     """The run with its files revised, and the video drawn from them."""
     from trackformer.tracking.hindsight.files import revise_results
 
     (source,) = options.sources
-    return revise_results(run, options.output, source, write_video=not options.no_video)
+    return revise_results(run, options.output, source, zones, write_video=not options.no_video)
