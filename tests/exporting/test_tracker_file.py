@@ -69,6 +69,8 @@ def test_what_such_a_file_cannot_do_is_said(run: Run, tracker_file: Path, make_c
         2,
         f"error: --trace: not with a tracker in one file ({tracker_file})\n",
     )
+    error = run("track", make_clip(1), *arguments, "--classes", "person")[2]
+    assert error == f"error: --classes: not with a tracker in one file ({tracker_file})\n"
     assert not (tmp_path / "out").exists()
 
 

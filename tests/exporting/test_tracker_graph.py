@@ -168,7 +168,8 @@ def test_thresholds_are_inputs_with_the_stored_ones_as_defaults():
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("compatibility", "reference"), ("reid_center_distance", 50.0)]
+    ("name", "value"),
+    [("compatibility", "reference"), ("reid_center_distance", 50.0), ("patience_s", 2.0)],
 )
 def test_what_the_graph_does_not_know_is_refused(name, value):
     with pytest.raises(ConfigError, match=f"a tracker in one file knows no {name}"):

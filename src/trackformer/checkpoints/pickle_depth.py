@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import pickletools
 from collections.abc import Iterator
-from typing import IO, Final
+from io import BufferedReader, BytesIO
+from typing import Final
 
 TUPLES: Final = frozenset({"TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"})
 PUTS: Final = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
@@ -19,7 +20,7 @@ MARK: Final = -1
 Opcodes = Iterator[tuple[pickletools.OpcodeInfo, object, int | None]]
 
 
-def deepest_tuple(file: IO[bytes], limit: int) -> int:
+def deepest_tuple(file: BytesIO | BufferedReader, limit: int) -> int:
     """Depth of the deepest tuple of one pickle, which begins where the file stands.
 
     Counting ends beyond `limit`, or where the pickle makes no sense: then nobody can read it.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import io
 import re
 import warnings
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from io import BufferedReader, BytesIO
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import torch
 import yaml
@@ -111,7 +111,7 @@ def _refuse_bombs(path: Path) -> None:
     except Exception as error:
         # Damaged zip files raise errors of many types.
         raise CheckpointError(f"{path}: {DAMAGED}") from error
-    _refuse_deep_tuples(path, (io.BytesIO(table) for table in tables))
+    _refuse_deep_tuples(path, (BytesIO(table) for table in tables))
 
 
 def _refuse_packed(path: Path, parts: Sequence[zipfile.ZipInfo]) -> None:
@@ -128,14 +128,14 @@ def _refuse_packed(path: Path, parts: Sequence[zipfile.ZipInfo]) -> None:
         )
 
 
-def _older_pickles(path: Path) -> Iterator[IO[bytes]]:
+def _older_pickles(path: Path) -> Iterator[BytesIO | BufferedReader]:
     """The pickles that a file of torch.save without zip begins with, one after the other."""
     with path.open("rb") as file:
         for _ in range(OLDER_PICKLES):
             yield file
 
 
-def _refuse_deep_tuples(path: Path, pickles: Iterator[IO[bytes]]) -> None:
+def _refuse_deep_tuples(path: Path, pickles: Iterator[BytesIO | BufferedReader]) -> None:
     if any(deepest_tuple(file, DEEPEST_TUPLE) > DEEPEST_TUPLE for file in pickles):
         raise CheckpointError(
             f"{path}: expected tensors and plain values, got tuples within tuples"

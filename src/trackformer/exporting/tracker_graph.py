@@ -29,6 +29,7 @@ def check_settings(settings: TrackerSettings) -> None:
     """
     plain = {
         "compatibility": "none",
+        "patience_s": None,
         "reid_embedding_distance": None,
         "reid_center_distance": None,
         "previous_frame_distance": 1,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from trackformer.verbs.flags.video import report
+from trackformer.verbs.flags.video import live_reading, report
 
 
 def names_tracker(options: argparse.Namespace) -> bool:
@@ -36,7 +36,7 @@ def track_with_tracker(options: argparse.Namespace, changes: Mapping[str, Any]) 
     keep_freed_memory()
     files = output_files(options.output, "tracks", write_video=not options.no_video)
     # The source first: a mistyped name must not leave an empty output folder behind.
-    with open_source(options.sources[0]) as source:
+    with open_source(options.sources[0], live_reading(options)) as source:
         tracker = TrackerFile(Path(options.model), options.device, changes)
         check_output(files, overwrite=options.overwrite)
         run = track_with_file(
@@ -62,6 +62,8 @@ def _refuse_others(options: argparse.Namespace) -> None:
         "--proposal-score": options.proposal_score,
         "--also": options.also,
         "--offline": options.offline,
+        "--classes": options.classes,
+        "--timed": options.timed,
         "--resume": options.resume,
         "--jobs": options.jobs,
         "--output -": str(options.output) == "-",
