@@ -12,7 +12,8 @@ import yaml
 
 from trackformer.atomic_files import clear_leftovers, partial_path
 from trackformer.data.annotations import AnnotatedData
-from trackformer.data.formats.known import FORMATS, Format
+from trackformer.data.formats.format import Format
+from trackformer.data.formats.known import FORMATS
 from trackformer.data.formats.names import FormatName
 from trackformer.data.formats.traits import traits_of
 from trackformer.data.read import read_annotations, recognised_format
