@@ -26,7 +26,7 @@ from benchmarks.own_process import in_own_process, peak_megabytes, start_of_peak
 from trackformer.checkpoints.load import load_model
 from trackformer.freed_memory import keep_freed_memory
 from trackformer.models.fast.optimize import optimize_for_inference
-from trackformer.models.parts.torchvision_import import ensure_torchvision
+from trackformer.models.torchvision_import import ensure_torchvision
 from trackformer.types import Images
 
 REPETITIONS = 3

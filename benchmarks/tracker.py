@@ -17,8 +17,8 @@ import torch
 from trackformer import load_model, optimize_for_inference
 from trackformer.demo_clip import clip_file
 from trackformer.freed_memory import keep_freed_memory
-from trackformer.models.parts.torchvision_import import ensure_torchvision
 from trackformer.models.settings import HuggingFaceSettings
+from trackformer.models.torchvision_import import ensure_torchvision
 from trackformer.models.trackformer import TrackFormer
 from trackformer.predictions import Predictions
 from trackformer.tracking.lifecycle.advance import advance

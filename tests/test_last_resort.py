@@ -57,7 +57,11 @@ def test_a_reader_who_has_gone_is_no_fault():
 
 
 def test_a_closed_terminal_stops_as_a_service_manager_does():
-    assert stop_signals() == (signal.SIGTERM, signal.SIGHUP)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        assert stop_signals() == (signal.SIGTERM, signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_nohup_keeps_its_meaning():

@@ -3,7 +3,7 @@
 import torch
 
 from tiny_models import tiny_config
-from trackformer.models.parts.torchvision_import import ensure_torchvision
+from trackformer.models.torchvision_import import ensure_torchvision
 
 SIZES = {
     "d_model": 64,

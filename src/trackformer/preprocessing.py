@@ -12,6 +12,9 @@ from torch import Tensor
 
 from trackformer.devices import constant_beside, sent
 from trackformer.input_settings import InputSettings
+from trackformer.resizing import input_size
+
+__all__ = ["input_size", "normalise"]
 
 
 def normalise(

@@ -11,7 +11,7 @@ from tiny_models import MODEL_TYPES, tiny_config, tiny_model
 from trackformer.checkpoints.classes import with_classes
 from trackformer.checkpoints.hugging_face.real_time import load_hugging_face
 from trackformer.models.parts.frozen_batch_norm import FrozenBatchNorm2d
-from trackformer.models.parts.torchvision_import import ensure_torchvision
+from trackformer.models.torchvision_import import ensure_torchvision
 from trackformer.types import Images, TrackQueries
 from transformers_models import real_time_model
 

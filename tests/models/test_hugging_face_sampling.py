@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from trackformer.models.hugging_face_sampling import sample_listed_points
-from trackformer.models.parts.torchvision_import import ensure_torchvision
+from trackformer.models.torchvision_import import ensure_torchvision
 
 ensure_torchvision()
 from transformers.models.d_fine import modeling_d_fine  # noqa: E402 - needs torchvision

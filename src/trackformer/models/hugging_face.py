@@ -22,8 +22,8 @@ from trackformer.models.hugging_face_sampling import use_fast_sampling
 from trackformer.models.parts.frozen_batch_norm import fold_batch_norms, freeze_batch_norms
 from trackformer.models.parts.proposed_queries import cells_under, most_overlapping, with_proposed
 from trackformer.models.parts.query_groups import hidden_queries
-from trackformer.models.parts.torchvision_import import ensure_torchvision
 from trackformer.models.settings import HuggingFaceSettings
+from trackformer.models.torchvision_import import ensure_torchvision
 from trackformer.types import (
     DecoderOutput,
     DecoderQueries,

@@ -206,7 +206,7 @@ def test_a_feed_forward_network_in_parts_is_the_same(num_tokens):
 
 @torch.inference_mode()
 def test_a_residual_block_is_the_same():
-    from trackformer.models.parts.torchvision_import import ensure_torchvision
+    from trackformer.models.torchvision_import import ensure_torchvision
 
     ensure_torchvision()
     from torchvision.models.resnet import Bottleneck

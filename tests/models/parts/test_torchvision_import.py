@@ -2,7 +2,7 @@ import importlib
 
 import pytest
 
-from trackformer.models.parts.torchvision_import import ensure_torchvision
+from trackformer.models.torchvision_import import ensure_torchvision
 
 
 def test_torchvision_can_be_imported_after_it():

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from trackformer.errors import ConfigError
 from trackformer.models.parts.frozen_batch_norm import freeze_batch_norms
 from trackformer.models.parts.padding import padding_at
-from trackformer.models.parts.torchvision_import import ensure_torchvision
 from trackformer.models.settings import BackboneSettings
+from trackformer.models.torchvision_import import ensure_torchvision
 from trackformer.types import Images
 
 

@@ -12,11 +12,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import cv2
 import numpy as np
-import supervision
 from jaxtyping import Bool, UInt8
 
 from trackformer.atomic_files import whole_file
@@ -24,6 +23,9 @@ from trackformer.errors import ConfigError, DataError
 from trackformer.objects import TrackedObjects
 from trackformer.video.drawing import Pen, draw_label
 from trackformer.video.frames import Frame
+
+if TYPE_CHECKING:
+    import supervision
 
 COUNTS: Final = "zones.csv"
 HEAT_MAP: Final = "heat_map.jpg"
@@ -39,7 +41,6 @@ COLUMNS: Final = (
     "inside",
 )
 COLOUR: Final = (255, 215, 0)
-FEET: Final = (supervision.Position.BOTTOM_CENTER,)
 
 Pixels = UInt8[np.ndarray, "H W 3"]
 Points = tuple[tuple[float, float], ...]
@@ -125,7 +126,7 @@ class ZoneCounter:
             _Line(f"line {number}", points) for number, points in enumerate(asked.lines, start=1)
         ]
         self._counters += [_Zone(name, corners) for name, corners in asked.zones]
-        self._heat = supervision.HeatMapAnnotator() if asked.heat_map else None
+        self._heat = _heat_map() if asked.heat_map else None
         self._heated: Pixels | None = None
         self._file: TextIO | None = None
 
@@ -198,12 +199,20 @@ def draw_tallies(drawn: Pixels, tallies: Sequence[Tally]) -> Pixels:
     drawn = drawn.copy()
     pen = Pen.for_size((drawn.shape[0], drawn.shape[1]))
     for tally in tallies:
+        # It takes as long to import as torch, and few runs count.
+
         corners = np.rint(np.array(tally.points)).astype(np.int32)
         is_closed = tally.inside is not None
         cv2.polylines(drawn, [corners], is_closed, COLOUR, 2 * pen.thickness, cv2.LINE_AA)
         left, top = corners.min(0).tolist()
         draw_label(drawn, tally.text(), (left, top, left, top), COLOUR, pen)
     return drawn
+
+
+def _heat_map() -> supervision.HeatMapAnnotator:
+    import supervision
+
+    return supervision.HeatMapAnnotator()
 
 
 @dataclass(slots=True)
@@ -213,8 +222,13 @@ class _Line:
     _zone: supervision.LineZone = field(init=False)
 
     def __post_init__(self) -> None:
+        # It takes as long to import as torch, and few runs count.
+        import supervision
+
         start, end = (supervision.Point(*point) for point in self.points)
-        self._zone = supervision.LineZone(start, end, triggering_anchors=FEET)
+        self._zone = supervision.LineZone(
+            start, end, triggering_anchors=(supervision.Position.BOTTOM_CENTER,)
+        )
 
     def events(self, detections: supervision.Detections) -> Iterator[tuple[str, int]]:
         """`in` or `out`, and the row of whoever crossed."""
@@ -238,8 +252,13 @@ class _Zone:
     _now: int = 0
 
     def __post_init__(self) -> None:
+        # It takes as long to import as torch, and few runs count.
+        import supervision
+
         corners = np.rint(np.array(self.points)).astype(np.int64)
-        self._zone = supervision.PolygonZone(corners, triggering_anchors=FEET)
+        self._zone = supervision.PolygonZone(
+            corners, triggering_anchors=(supervision.Position.BOTTOM_CENTER,)
+        )
 
     def events(self, detections: supervision.Detections) -> Iterator[tuple[str, int]]:
         """`in` or `out`, and the row of whoever entered or left; nobody leaves unseen."""
