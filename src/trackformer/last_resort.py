@@ -22,6 +22,19 @@ def stop_signals() -> tuple[signal.Signals, ...]:
     return tuple(number for number in known if signal.getsignal(number) is not signal.SIG_IGN)
 
 
+def shown_in_one_line(message: str) -> str:
+    r"""A message as it may be printed: names out of files may hold what a terminal obeys.
+
+    >>> shown_in_one_line("a name\nof two lines\x1b[2J")
+    'a name of two lines\\x1b[2J'
+    """
+    in_one = " ".join(message.splitlines())
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in in_one
+    )
+
+
 def in_one_line(error: BaseException) -> str | None:
     """What a user needs to know of an error that is no fault of the program; None for others."""
     if isinstance(error, OSError) and error.strerror:

@@ -44,8 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--results",
         type=Path,
         metavar="PATH",
-        help="folder with NAME.txt or NAME/tracks.txt for each sequence NAME; for still images, a "
-        "COCO json file of detections",
+        help="folder with NAME.txt, NAME/tracks.txt or (TrackEval) data/NAME.txt for each sequence "
+        "NAME, of MOTChallenge or KITTI; for still images, a COCO json file of detections",
     )
     scored.add_argument(
         "--model", help=f"track or detect with this model first, then score: {MODEL_HELP}"
