@@ -13,10 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from trackformer.errors import TrackFormerError
-from trackformer.last_resort import shown_in_one_line
+from trackformer.last_resort import LONGEST, shown_in_one_line
 
-LONGEST_LINE: Final = 1000
-"""Characters of a refusal; paths are long."""
 NUMBERS: Final = (
     "0", "-1", "1", "0.5", "-0.0", "255", "2000000000", "1000000000000", "9" * 19, "9" * 30,
     "9" * 5000, "1e308", "1e400", "-1e400", "inf", "-Infinity", "nan", "NaN", "null", "true", "[]",
@@ -95,7 +93,7 @@ def is_read_or_refused(read: Callable[[Path], object], path: Path) -> bool:
     except TrackFormerError as error:
         message = shown_in_one_line(str(error))
         assert message.isprintable(), message
-        assert 0 < len(message) <= LONGEST_LINE, message
+        assert 0 < len(message) <= LONGEST, message
         return False
     return True
 

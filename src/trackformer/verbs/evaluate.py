@@ -176,7 +176,7 @@ def _evaluate_boxes(options: argparse.Namespace) -> None:
     from trackformer.evaluation.reports.tracking_output import report_lines
 
     if options.model is None:
-        data, results = read_scored(options.ground_truth, options.results)
+        data, results = read_scored(options.ground_truth, options.results, options.image_folder)
     else:
         data, results = _tracks_of_model(options)
     if options.classes is not None:

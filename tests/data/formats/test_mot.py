@@ -256,12 +256,14 @@ def test_a_result_line_counts_from_one(tmp_path):
     assert path.read_text() == "1,3,11.000,21.000,30.000,40.000,0.9000,-1,-1,-1\n"
 
 
-def test_a_frame_is_in_the_file_before_the_writer_is_closed(tmp_path):
+def test_a_result_file_appears_whole_or_not_at_all(tmp_path):
     def frames():
         yield results_of(0, [[0, 0, 5, 5]] * 500)
-        assert len(read_mot_results(tmp_path / "tracks.txt")[0].scores) == 500
+        raise KeyboardInterrupt
 
-    write_mot_results(tmp_path / "tracks.txt", frames())
+    with pytest.raises(KeyboardInterrupt):
+        write_mot_results(tmp_path / "tracks.txt", frames())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_results_make_an_empty_file_that_reads_back(tmp_path):

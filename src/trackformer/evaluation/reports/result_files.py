@@ -24,7 +24,7 @@ MASK_RESULT_FILE: Final = "tracks_mots.txt"
 
 
 def read_scored(
-    ground_truth: Path, results: Path
+    ground_truth: Path, results: Path, image_folders: Sequence[Path] = ()
 ) -> tuple[AnnotatedData, Mapping[str, Sequence[ResultFrame]]]:
     """Annotations and the results of every sequence.
 
@@ -33,13 +33,14 @@ def read_scored(
         results: A folder with `NAME.txt` or `NAME/tracks.txt` for each sequence NAME, or as
             TrackEval has it: `data/NAME.txt`, of one tracker. For a single sequence also its
             result file, or the folder of its `tracks.txt`. Lines are MOTChallenge's or KITTI's.
+        image_folders: Where images may lie besides the annotations' own folders.
 
     Raises:
         DataError: A sequence has no results, or a file cannot be used.
     """
     if ground_truth.suffix == ".txt":
         return _read_file(ground_truth, results)
-    data = read_annotations(ground_truth, report=refuse_but_images)
+    data = read_annotations(ground_truth, None, refuse_but_images, image_folders)
     return data, read_results(data, results)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from jaxtyping import Int
 
+from trackformer.atomic_files import whole_file
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
 from trackformer.data.formats.assembly import Entry, Kind, assemble_frames
 from trackformer.data.formats.image_folders import list_frames, size_of_first
@@ -30,7 +31,6 @@ from trackformer.data.formats.mot.mots_rows import (
 from trackformer.data.formats.result_folders import tracker_data
 from trackformer.data.masks import RunLengths, encode_mask
 from trackformer.errors import DataError
-from trackformer.growing_files import open_growing
 
 if TYPE_CHECKING:
     # Only for the signature: result files are read and scored without loading torch.
@@ -99,7 +99,7 @@ def read_mots_results(path: Path) -> tuple[MotsFrame, ...]:
 
 def write_mots_results(path: Path, frames: Iterable[MotsFrame]) -> None:
     """Write a whole result file; the inverse of `read_mots_results`."""
-    with open_growing(path) as file:
+    with whole_file(path) as partial, partial.open("wb") as file:
         for frame in frames:
             file.write(mots_lines(frame))
 

@@ -36,7 +36,7 @@ def read_result_sequences(files: Sequence[Path], report: Report) -> AnnotatedDat
     """Results of several videos; classes are those that the eighth column counts, or persons."""
     results = {file: read_mot_results(file, report) for file in files}
     labels = [frame.labels for frames in results.values() for frame in frames]
-    names = ONLY_CLASS
+    names: tuple[str, ...] = ONLY_CLASS
     if labels and all(each is not None for each in labels):
         highest = max(int(each.max()) for each in labels if each is not None)
         names = (*ONLY_CLASS, *(f"class {number}" for number in range(2, highest + 2)))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from trackformer.atomic_files import whole_file
 from trackformer.data.formats.malformed import Report, refuse
 from trackformer.data.formats.mot.rows import (
     CLASS,
@@ -20,7 +21,6 @@ from trackformer.data.formats.mot.rows import (
 )
 from trackformer.data.results import ResultFrame
 from trackformer.errors import DataError
-from trackformer.growing_files import open_growing
 
 
 def read_mot_results(path: Path, report: Report = refuse) -> tuple[ResultFrame, ...]:
@@ -47,9 +47,13 @@ def read_mot_results(path: Path, report: Report = refuse) -> tuple[ResultFrame, 
 
 
 def write_mot_results(path: Path, frames: Iterable[ResultFrame]) -> None:
-    """Write a whole result file, its frames in order; the inverse of `read_mot_results`."""
+    """Write a whole result file, its frames in order; the inverse of `read_mot_results`.
+
+    Raises:
+        DataError: A box or score is not finite, or the file cannot be written.
+    """
     last = -1
-    with open_growing(path) as file:
+    with whole_file(path) as partial, partial.open("wb") as file:
         for frame in frames:
             if frame.frame_index <= last:
                 raise ValueError(f"expected a frame after {last}, got {frame.frame_index}")
