@@ -154,9 +154,7 @@ def check_corners(inspected: Inspected) -> Iterator[Finding]:
     )
     if places:
         what = f"{len(places)} sequences seem to have the right and bottom side as width and height"
-        remedy = (
-            "subtract left and top: then all boxes lie in the image, of which they now reach out"
-        )
+        remedy = "subtract left and top: then all boxes lie in the image, which they now leave"
         yield Finding("corners-as-sizes", "error", what, remedy, places)
 
 

@@ -250,7 +250,8 @@ def test_two_images_of_one_name_are_refused(tmp_path: Path):
 
 
 def scalabel_labels(tmp_path: Path, *labels: dict) -> Path:
-    (tmp_path / "a.json").write_text(json.dumps([{"name": "1.jpg", "labels": list(labels)}]))
+    cv2.imwrite(str(tmp_path / "1.png"), np.zeros((200, 200, 3), np.uint8))
+    (tmp_path / "a.json").write_text(json.dumps([{"name": "1.png", "labels": list(labels)}]))
     return tmp_path / "a.json"
 
 
