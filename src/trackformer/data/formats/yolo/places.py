@@ -13,10 +13,10 @@ from typing import Any
 
 import yaml
 
-from trackformer.data.formats.image_folders import is_file
 from trackformer.data.formats.limits.numbers import shown, whole
-from trackformer.data.formats.malformed import MalformedError, Report
-from trackformer.data.formats.text_files import read_text
+from trackformer.data.formats.parts.image_folders import is_file
+from trackformer.data.formats.parts.malformed import MalformedError, Report
+from trackformer.data.formats.parts.text_files import read_text
 from trackformer.errors import DataError
 from trackformer.frame_files import images_below
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 
-from trackformer.data.formats.malformed import MalformedError, Report
+from trackformer.data.formats.parts.malformed import MalformedError, Report
 from trackformer.errors import DataError
 from trackformer.frame_files import IMAGE_SUFFIXES, frame_files, images_in
 from trackformer.image_files import image_size
