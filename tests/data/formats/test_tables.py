@@ -59,6 +59,25 @@ def test_a_video_that_is_not_listed_is_named(written: Path):
         read_annotations(written)
 
 
+def test_a_video_or_column_twice_is_named(written: Path):
+    videos = (written / "videos.csv").read_text()
+    (written / "videos.csv").write_text(videos + videos.splitlines()[1] + "\n")
+    with pytest.raises(DataError, match=r"videos\.csv: expected each video once, got street"):
+        read_annotations(written)
+    (written / "videos.csv").write_text(videos.replace("width", "height"))
+    with pytest.raises(DataError, match=r"videos\.csv: expected each column once"):
+        read_annotations(written)
+
+
+def test_a_video_all_of_whose_rows_are_wrong_is_no_surprise(written: Path):
+    header = (written / "boxes.csv").read_text().splitlines()[0]
+    (written / "boxes.csv").write_text(f"{header}\nroad,0,0,1,person,.5,inf,2,3,4,1,False\n")
+    mistakes: list[Exception] = []
+    read_annotations(written, report=mistakes.append)
+    (mistake,) = mistakes
+    assert "row 1: expected numbers and a label" in str(mistake)
+
+
 def test_parquet_is_read_by_pyarrow_with_numbers_as_numbers(written: Path, tmp_path: Path):
     pyarrow = pytest.importorskip("pyarrow", reason="needs the extra parquet")
     from pyarrow.parquet import read_table
