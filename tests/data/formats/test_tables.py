@@ -87,3 +87,14 @@ def test_parquet_is_read_by_pyarrow_with_numbers_as_numbers(written: Path, tmp_p
     assert table.schema.field("track_id").type == pyarrow.int64()
     assert table.column("right").to_pylist() == [3.5, 4.5]
     assert table.column("is_filled").to_pylist() == [False, True]
+
+
+@pytest.mark.parametrize("damaged", [b"stre\xbet", b"street"[:3] + b"\xff" * 3])
+def test_texts_of_parquet_that_are_none_are_refused(written: Path, tmp_path: Path, damaged: bytes):
+    pytest.importorskip("pyarrow", reason="needs the extra parquet")
+    write_annotations(read_annotations(written), tmp_path / "parquet", "parquet")
+    for name in ("boxes.parquet", "videos.parquet"):
+        content = (tmp_path / "parquet" / name).read_bytes()
+        (tmp_path / "parquet" / name).write_bytes(content.replace(b"street", damaged))
+    with pytest.raises(DataError, match=r"\.parquet: expected a table of Parquet"):
+        read_annotations(tmp_path / "parquet")

@@ -100,7 +100,7 @@ def data_of(tables: Tables, path: Path, report: Report) -> AnnotatedData:
             )
         else:
             entries[str(row["video"])].append(entry)
-    sequences = []
+    sequences: list[AnnotatedSequence] = []
     for row in _rows(tables.videos):
         name, size = str(row["video"]), (row["height"], row["width"])
         if any(name == other.name for other in sequences):
