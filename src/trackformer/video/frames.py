@@ -47,6 +47,7 @@ class FrameSource:
         *,
         pixel_aspect: Fraction = SQUARE,
         is_live: bool = False,
+        pass_over: Callable[[int, float], bool] | None = None,
     ) -> None:
         self.name = name
         """File, folder or address without credentials, for messages and file names."""
@@ -58,6 +59,7 @@ class FrameSource:
         """Width of a pixel in heights, as it is to be shown: television's are not square."""
         self.is_live = is_live
         """Frames may be missing, but each has the time of its arrival; it cannot be read again."""
+        self._pass_over = pass_over
         self._remarks = remarks
         self._frames = frames
         self._release = release
@@ -66,6 +68,20 @@ class FrameSource:
     def remarks(self) -> tuple[str, ...]:
         """What people should know of it before they rely on frame numbers or times."""
         return self._remarks if isinstance(self._remarks, tuple) else self._remarks()
+
+    def pass_over(self, num_frames: int, last_s: float | None) -> bool:
+        """Begin behind so many frames without decoding them, where that gives the same frames.
+
+        Args:
+            num_frames: 1 or more, before anything is read.
+            last_s: The time of the last of them; None: not known.
+
+        Returns:
+            Whether it begins there; otherwise it begins at its first frame, as without.
+        """
+        if self._pass_over is None or last_s is None:
+            return False
+        return self._pass_over(num_frames, last_s)
 
     def __iter__(self) -> Iterator[Frame]:
         return self._frames

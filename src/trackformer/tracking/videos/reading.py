@@ -23,6 +23,8 @@ class Reading:
     model: FrameModel
     num_skipped: int = 0
     """So many frames were tracked before: they are passed over."""
+    last_skipped_s: float | None = None
+    """The time of the last of them: with it they need not be decoded."""
     num_frames: int = 0
     """Frames so far, those passed over included."""
     broken_off: str | None = None
@@ -50,6 +52,8 @@ class Reading:
             yield frame, prepared
 
     def _whole_frames(self) -> Iterator[Frame]:
+        if self.num_skipped and self.source.pass_over(self.num_skipped, self.last_skipped_s):
+            self.num_frames = self.num_skipped
         try:
             for frame in self.source:
                 self.num_frames += 1

@@ -191,7 +191,7 @@ def _run(
     zones: ZoneCounter | None,
 ) -> VideoRun:
     start = time.monotonic()
-    reading = Reading(source, model, saved.num_frames)
+    reading = Reading(source, model, saved.num_frames, saved.before.time_s)
     as_published = saved.tracker.settings.compatibility == "reference"
     with closing(reading.frames()) as frames, progress_bar() as progress:
         # Before the files are opened: a video without any frame leaves earlier ones alone.
@@ -217,7 +217,7 @@ def _run(
                     saved.begin_frame(writer)
                     found = find(frame, prepared)
                     writer.append(frame, found)
-                    saved.end_frame(found)
+                    saved.end_frame(frame, found)
                     progress.advance(task)
                 saved.end(writer, reading.broken_off)
     return VideoRun(

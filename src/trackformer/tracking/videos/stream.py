@@ -64,6 +64,7 @@ class Stream:
         self._start = time.monotonic()
         self._num_frames = self._before.num_frames
         self._num_objects = self._before.num_objects
+        self._time_s = self._before.time_s
         self.declared_frames: int | None = 0
 
     @property
@@ -90,7 +91,7 @@ class Stream:
             if self._before.num_frames:
                 check_continues(self._before, mark, self._files.paths(), state_path)
             self._before = replace(self._before, source=mark)
-            self._reading = Reading(source, model, self._before.num_frames)
+            self._reading = Reading(source, model, self._before.num_frames, self._before.time_s)
             self.declared_frames, self._opened = source.num_frames, source
             # Files come with the first frame: a video without any leaves earlier ones alone.
             self._frames = self.resources.enter_context(closing(self._reading.frames()))
@@ -143,6 +144,7 @@ class Stream:
         except DataError as error:
             self._fail(error)
             return
+        self._time_s = frame.time_s
         self._num_frames += 1
         self._num_objects += len(found)
 
@@ -159,6 +161,7 @@ class Stream:
             is_finished=is_finished and self._writer is None,
             broken_off=self._why(),
             tracker=self.tracker.state(),
+            time_s=self._time_s,
         )
 
     def on_disk(self) -> Callable[[], bool]:
