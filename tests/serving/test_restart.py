@@ -27,9 +27,9 @@ KILLS_AT = (0, 3, 4, 9)
 PROGRAM = """
 import os, sys
 import trackformer.serving.run, trackformer.serving.service
-from trackformer import cli
-from trackformer.checkpoints.load import load_model
+from trackformer import cli, load_model, optimize_for_inference
 sessions, model = sys.argv[1:]
+optimize_for_inference(load_model(model))
 for _ in sys.stdin:
     child = os.fork()
     if child == 0:
@@ -55,6 +55,7 @@ class Killed:
         self.starter.stdin.flush()
         lines = sorted(self.starter.stdout.readline() for _ in range(2))
         self.process = int(lines[1].split()[1])
+        self.client.close()
         self.client = httpx.Client(base_url=lines[0].strip(), timeout=HANGS_S)
 
     def kill(self) -> None:
@@ -80,6 +81,7 @@ def started(folder: Path, model_file: Path) -> Iterator[Killed]:
             yield service
         finally:
             service.kill()
+            service.client.close()
             assert starter.stdin is not None
             starter.stdin.close()
 
