@@ -48,6 +48,7 @@ class FrameSource:
         pixel_aspect: Fraction = SQUARE,
         is_live: bool = False,
         pass_over: Callable[[int, float], bool] | None = None,
+        has_next: Callable[[], bool] = lambda: True,
     ) -> None:
         self.name = name
         """File, folder or address without credentials, for messages and file names."""
@@ -60,6 +61,8 @@ class FrameSource:
         self.is_live = is_live
         """Frames may be missing, but each has the time of its arrival; it cannot be read again."""
         self._pass_over = pass_over
+        self.has_next = has_next
+        """Whether the next frame, or the end, is there without waiting for a camera."""
         self._remarks = remarks
         self._frames = frames
         self._release = release
