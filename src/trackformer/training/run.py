@@ -8,31 +8,35 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor
 
 from trackformer.checkpoints.model_files import save_model
+from trackformer.data.annotations import AnnotatedData
 from trackformer.errors import CheckpointError, ConfigError, DataError
 from trackformer.folder_lock import only_writer
 from trackformer.last_resort import stop_signals
 from trackformer.models.trackformer import TrackFormer
+from trackformer.training.batch_size import FoundBatchSize, with_batch_size
 from trackformer.training.build_run import (
     Run,
     build_loader,
     build_run,
     check_model_is_named,
-    empty_classes,
-    read_sources,
 )
 from trackformer.training.run_state import RunState, load_state, save_state
 from trackformer.training.settings import TrainingSettings
+from trackformer.training.sources import empty_classes, read_sources
 from trackformer.training.watching.look import Look
 from trackformer.training.watching.observation import ObservedFrame
 from trackformer.training.watching.progress import RunLog
+from trackformer.training.watching.trackers import Trackers
 from trackformer.types import Clip
+
+RESUMABLE: Final = "; go on with --resume"
 
 
 def train(settings: TrainingSettings, *, resume: bool = False) -> Path:
@@ -51,16 +55,20 @@ def train(settings: TrainingSettings, *, resume: bool = False) -> Path:
     run = build_run(settings)
     if resume:
         _restore(run, load_state(settings.output / "last.pt"))
-    batches = build_loader(sources, run)
     is_main = run.accelerator.is_main_process
-    log = RunLog(settings, is_main=is_main, first_step=run.step)
+    found = with_batch_size(run, sources, resume=resume)
+    settings = run.settings = found.settings
+    batches = build_loader(sources, run)
+    log = RunLog(
+        settings, Trackers(run.accelerator, settings), is_main=is_main, first_step=run.step
+    )
     with _alone_in(settings.output, is_main=is_main), log, _stopping_gently(run):
         # Once more: another run may have ended since.
         _refuse_to_overwrite(settings.output, resume=resume or not is_main)
-        log.say_what_is_left()
-        log.record_run(sources)
-        for name in empty_classes(sources, settings.class_names):
-            log.say(f"note: no source has an object of class {name}; it stays unlearned")
+        log.say_what_is_left(_why_settled(run))
+        log.record_run(sources, found.record)
+        for note in (*_found_notes(found), *_class_notes(sources, settings)):
+            log.say(note)
         for clip in log.timed(batches):
             result = _step(run, clip)
             log.step(run.step, result.metrics)
@@ -74,10 +82,23 @@ def train(settings: TrainingSettings, *, resume: bool = False) -> Path:
             if is_last or run.step % settings.save_every == 0 or must_stop:
                 _save(run)
             if must_stop:
-                log.say(f"stopped after step {run.step}; go on with --resume")
+                log.say(f"stopped after step {run.step}{_why_settled(run) or RESUMABLE}")
                 break
         log.say(_kept(run))
     return settings.output
+
+
+def _found_notes(found: FoundBatchSize) -> list[str]:
+    if not found.record:
+        return []
+    return [f"batch_size: auto is {found.settings.batch_size}: {found.record['because']}"]
+
+
+def _class_notes(
+    sources: list[tuple[AnnotatedData, float]], settings: TrainingSettings
+) -> list[str]:
+    empty = empty_classes(sources, settings.class_names)
+    return [f"note: no source has an object of class {name}; it stays unlearned" for name in empty]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,7 +151,8 @@ def _means_over_processes(values: dict[str, Tensor], accelerator: Accelerator) -
 
 def _is_stop_requested(run: Run) -> bool:
     """Whether any process was asked to stop: all must, or the others wait for it forever."""
-    asked = torch.tensor(float(run.stop_requested), device=run.accelerator.device)
+    wants = float(run.stop_requested or run.is_settled)
+    asked = torch.tensor(wants, device=run.accelerator.device)
     return bool(run.accelerator.reduce(asked, reduction="sum") > 0)
 
 
@@ -142,9 +164,18 @@ def _validate(run: Run, log: RunLog) -> None:
     scores = run.validation.scores(model)
     log.scores(run.step, scores)
     score = float(scores[run.validation.metric])
+    run.evaluations_since_best += 1
     if run.best_score is None or score > run.best_score:
-        run.best_score = score
+        run.best_score, run.evaluations_since_best = score, 0
         save_model(model, run.settings.output / "best.safetensors", _notes(run, scores))
+
+
+def _why_settled(run: Run) -> str:
+    """Empty for a run that may go on."""
+    if run.validation is None or not run.is_settled:
+        return ""
+    count, metric = run.evaluations_since_best, run.validation.metric
+    return f": no better {metric} in {count} evaluations"
 
 
 def _kept(run: Run) -> str:
@@ -165,6 +196,7 @@ def _save(run: Run) -> None:
         optimizer=run.optimizer.state_dict(),
         schedule=run.schedule.state_dict(),
         best_score=run.best_score,
+        evaluations_since_best=run.evaluations_since_best,
         denoiser=None if run.denoiser is None else run.denoiser.state_dict(),
         identities=None if run.identities is None else run.identities.state_dict(),
     )
@@ -190,6 +222,7 @@ def _restore(run: Run, state: RunState) -> None:
         ) from error
     run.step = state.step
     run.best_score = state.best_score
+    run.evaluations_since_best = state.evaluations_since_best
 
 
 def _first_difference(error: Exception) -> str:

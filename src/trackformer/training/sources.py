@@ -1,0 +1,45 @@
+"""The annotated data that a run learns from, its labels counted in the classes to train."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from trackformer.data.annotations import AnnotatedData
+from trackformer.data.formats.class_lists import check_objects, with_only_classes
+from trackformer.data.read import read_source
+from trackformer.errors import ConfigError, DataError
+from trackformer.training.settings import TrainingSettings
+
+
+def read_sources(settings: TrainingSettings) -> list[tuple[AnnotatedData, float]]:
+    """The training data with their weights, all labels counted in the classes to train.
+
+    Raises:
+        ConfigError: Data have no class that is to be trained.
+        DataError: Data cannot be read, or have no object.
+    """
+    sources = []
+    for source in settings.sources:
+        data, name = read_source(source), str(source.path or "synthetic scenes")
+        check_objects(data, name)
+        try:
+            chosen = with_only_classes(data, settings.class_names, source.classes)
+        except DataError as error:
+            raise ConfigError(f"{name}: {error}") from error
+        check_objects(chosen, name)
+        sources.append((chosen, source.weight))
+    return sources
+
+
+def empty_classes(
+    sources: list[tuple[AnnotatedData, float]], class_names: tuple[str, ...]
+) -> list[str]:
+    """The classes to train of which no source has an object; scenes drawn on demand are not."""
+    counts = np.zeros(len(class_names), dtype=np.int64)
+    for data, _ in sources:
+        for sequence in data.sequences:
+            if not isinstance(sequence.frames, tuple):
+                return []
+            for frame in sequence.frames:
+                counts += np.bincount(frame.labels, minlength=len(class_names))
+    return [name for name, count in zip(class_names, counts, strict=True) if count == 0]
