@@ -25,7 +25,9 @@ from trackformer.training.settings import TrainingSettings
 from trackformer.training.watching.observation import ObservedFrame
 
 LARGEST: Final = 64
-"""Clips: more are not tried. Larger batches are slower to learn from than they are to compute."""
+LARGEST_ON_PROCESSOR: Final = 16
+"""Clips: more are not tried. Larger batches are slower to learn from, and a processor is no faster
+with them."""
 SHARE_OF_DEVICE: Final = 0.9
 SHARE_OF_HOST: Final = 0.5
 """Of what is free at the beginning. On a processor the workers' frames lie in the same memory, and
@@ -60,15 +62,18 @@ def with_batch_size(
     if record is None:
         # Once: a process may keep what an attempt has freed.
         before = _taken_bytes(run.accelerator.device)
+        is_cuda = run.accelerator.device.type == "cuda"
         record = find_batch_size(
-            lambda clips: _take_step(run, sources, clips) - before, _free_bytes(run)
+            lambda clips: _take_step(run, sources, clips) - before,
+            _free_bytes(run),
+            LARGEST if is_cuda else LARGEST_ON_PROCESSOR,
         )
         sizes = torch.tensor([record["clips"]], device=run.accelerator.device)
         record["clips"] = int(run.accelerator.gather(sizes).min())
     return FoundBatchSize(settings.model_copy(update={"batch_size": record["clips"]}), record)
 
 
-def find_batch_size(attempt: Attempt, free_bytes: int) -> dict[str, Any]:
+def find_batch_size(attempt: Attempt, free_bytes: int, largest: int = LARGEST) -> dict[str, Any]:
     """Double the clips of a step for as long as they fit.
 
     A size is only tried if twice the bytes of the one before are free.
@@ -76,6 +81,7 @@ def find_batch_size(attempt: Attempt, free_bytes: int) -> dict[str, Any]:
     Args:
         attempt: See `Attempt`.
         free_bytes: That a step may take.
+        largest: No more clips are tried.
 
     Returns:
         `clips`: the largest that fits; `megabytes` by number of clips tried; `because`: in words.
@@ -85,9 +91,9 @@ def find_batch_size(attempt: Attempt, free_bytes: int) -> dict[str, Any]:
     """
     megabytes: dict[str, float] = {}
     free = f"{free_bytes / 2**20:.0f} MB may be taken"
-    found, because = 0, f"no more than {LARGEST} are tried"
+    found, because = 0, f"no more than {largest} are tried"
     clips = 1
-    while clips <= LARGEST:
+    while clips <= largest:
         try:
             used = attempt(clips)
         except RuntimeError as error:
