@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from trackformer.errors import ConfigError, TrackFormerError
-from trackformer.last_resort import in_one_line, stop_signals
+from trackformer.last_resort import in_one_line, shown_in_one_line, stop_signals
 from trackformer.verbs import (
     benchmark,
     convert,
@@ -96,7 +96,7 @@ def _ending(error: BaseException) -> tuple[int, str] | None:
     """Exit code and line of an error; None for one of the program itself, which has a traceback."""
     if isinstance(error, TrackFormerError):
         message = "; ".join([str(error), *getattr(error, "__notes__", [])])
-        return BAD_INPUT, "error: " + message.replace("\n", " ")
+        return BAD_INPUT, f"error: {shown_in_one_line(message)}"
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED, "interrupted"
     if isinstance(error, BrokenPipeError):

@@ -148,6 +148,18 @@ def test_shares_of_the_image_are_not_pixels():
     assert found(video(shares))["normalised"].severity == "error"
 
 
+def test_corners_in_place_of_sizes_are_no_boxes():
+    # Left, top, right, bottom, read as left, top, width, height: no box stays in the image.
+    taken = [{1: (90, 40, 90 + 130, 40 + 80), 2: (30, 20, 30 + 60, 20 + 70)}] * 2
+    assert found(video(taken))["corners-as-sizes"].severity == "error"
+    # As they are meant.
+    assert "corners-as-sizes" not in found(video([{1: (90, 40, 130, 80), 2: (30, 20, 60, 70)}] * 2))
+    # People who leave at the right side reach out, too.
+    assert "corners-as-sizes" not in found(
+        video([{1: (150, 40, 180, 80), 2: (30, 20, 60, 70)}] * 2)
+    )
+
+
 def test_data_without_objects_teach_nothing():
     assert found(video([{}, {}]))["no-objects"].severity == "error"
     assert found(video([{}, {}], name="empty"), video(clean()))["empty-video"].places[0].sequence

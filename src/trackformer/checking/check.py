@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from trackformer.checking.boxes import check_boxes, check_normalised
+from trackformer.checking.boxes import check_boxes, check_corners, check_normalised
 from trackformer.checking.fit import (
     check_class_names,
     check_queries,
@@ -43,6 +43,7 @@ CHECKS: tuple[Check, ...] = (
     check_objects,
     check_classes,
     check_normalised,
+    check_corners,
     check_boxes,
     check_jumps,
     check_classes_of_ids,

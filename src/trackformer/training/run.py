@@ -15,7 +15,6 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from trackformer.checkpoints.model_files import save_model
-from trackformer.data.annotations import AnnotatedData
 from trackformer.errors import CheckpointError, ConfigError, DataError
 from trackformer.folder_lock import only_writer
 from trackformer.last_resort import stop_signals
@@ -29,7 +28,7 @@ from trackformer.training.build_run import (
 )
 from trackformer.training.run_state import RunState, load_state, save_state
 from trackformer.training.settings import TrainingSettings
-from trackformer.training.sources import empty_classes, read_sources
+from trackformer.training.sources import read_sources
 from trackformer.training.watching.look import Look
 from trackformer.training.watching.observation import ObservedFrame
 from trackformer.training.watching.progress import RunLog
@@ -51,7 +50,7 @@ def train(settings: TrainingSettings, *, resume: bool = False) -> Path:
     """
     _refuse_to_overwrite(settings.output, resume=resume)
     check_model_is_named(settings)
-    sources = read_sources(settings)
+    sources, notes = read_sources(settings)
     run = build_run(settings)
     if resume:
         _restore(run, load_state(settings.output / "last.pt"))
@@ -67,7 +66,7 @@ def train(settings: TrainingSettings, *, resume: bool = False) -> Path:
         _refuse_to_overwrite(settings.output, resume=resume or not is_main)
         log.say_what_is_left(_why_settled(run))
         log.record_run(sources, found.record)
-        for note in (*_found_notes(found), *_class_notes(sources, settings)):
+        for note in (*_found_notes(found), *(f"note: {note}" for note in notes)):
             log.say(note)
         for clip in log.timed(batches):
             result = _step(run, clip)
@@ -92,13 +91,6 @@ def _found_notes(found: FoundBatchSize) -> list[str]:
     if not found.record:
         return []
     return [f"batch_size: auto is {found.settings.batch_size}: {found.record['because']}"]
-
-
-def _class_notes(
-    sources: list[tuple[AnnotatedData, float]], settings: TrainingSettings
-) -> list[str]:
-    empty = empty_classes(sources, settings.class_names)
-    return [f"note: no source has an object of class {name}; it stays unlearned" for name in empty]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -59,7 +59,11 @@ def read_label_studio(path: Path, report: Report = refuse) -> AnnotatedData:
         found = {label for task in tasks for region in _regions(task) for label in _labels(region)}
         class_names = _class_names(file, found)
         sequences = [_sequence(_Task(file, task, class_names, report)) for task in tasks]
-    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+    except KeyError as error:
+        raise DataError(
+            f"{file}: expected tasks of Label Studio about videos, got one without {error}"
+        ) from error
+    except (TypeError, AttributeError, ValueError, IndexError) as error:
         raise DataError(f"{file}: expected tasks of Label Studio: {error!r}") from error
     return AnnotatedData(tuple(sequences), class_names)
 
