@@ -18,11 +18,11 @@ from trackformer.checking.check import check_data
 from trackformer.config import read_settings
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
 from trackformer.data.convert import write_annotations
-from trackformer.data.formats.assembly import Entry, Kind, assemble_frame
 from trackformer.data.formats.coco.results import read_coco_results
 from trackformer.data.formats.mot.mots import MotsFrame, read_mots_results, write_mots_results
 from trackformer.data.formats.mot.reading import read_mot_results
 from trackformer.data.formats.names import FormatName
+from trackformer.data.formats.parts.assembly import Entry, Kind, assemble_frame
 from trackformer.data.masks import RunLengths, encode_mask
 from trackformer.data.read import read_annotations
 from trackformer.errors import TrackFormerError

@@ -12,6 +12,7 @@ import os
 import re
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Final
 
@@ -43,6 +44,9 @@ READER_GONE: Final = 141
 
 def main() -> None:
     """Entry point of the `trackformer` program."""
+    # What is wrong with a picture is said once, by us: OpenCV and Pillow would say it, too.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     # A service manager's stop, or a closed terminal, ends a run as gently as Ctrl-C does.
     for number in stop_signals():
         signal.signal(number, signal.default_int_handler)

@@ -14,7 +14,7 @@ from trackformer.checking.images import look_at, look_at_images
 from trackformer.checking.records import Finding, Inspected, ModelLimits
 from trackformer.checking.statistics import distributions, sides_at_input
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
-from trackformer.data.formats.assembly import Corners, Entry, assemble_frame
+from trackformer.data.formats.parts.assembly import Corners, Entry, assemble_frame
 from trackformer.input_settings import InputSettings
 
 SIZE = (90, 160)

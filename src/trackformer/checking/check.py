@@ -33,8 +33,8 @@ from trackformer.checking.likeness import check_leakage, check_repeated
 from trackformer.checking.records import Check, Finding, Inspected, ModelLimits, Severity
 from trackformer.checking.refused import check_malformed
 from trackformer.data.annotations import AnnotatedData
-from trackformer.data.formats.malformed import MalformedError
 from trackformer.data.formats.names import FormatName
+from trackformer.data.formats.parts.malformed import MalformedError
 from trackformer.data.read import read_annotations
 from trackformer.tracking.videos.progress import progress_bar
 

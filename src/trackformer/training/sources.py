@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from trackformer.data.annotations import AnnotatedData
-from trackformer.data.formats.class_lists import (
+from trackformer.data.formats.parts.class_lists import (
     check_objects,
     classes_left_out,
     with_only_classes,

@@ -197,7 +197,7 @@ def _only_classes(
     classes: str, data: AnnotatedData, results: Mapping[str, Sequence[ResultFrame]]
 ) -> tuple[AnnotatedData, Mapping[str, Sequence[ResultFrame]]]:
     """Some classes of annotations, and of results that count theirs as the annotations do."""
-    from trackformer.data.formats.class_lists import with_only_classes
+    from trackformer.data.formats.parts.class_lists import with_only_classes
     from trackformer.evaluation.reports.classes import only_named, relabelled
 
     asked = asked_classes(classes, data.class_names)

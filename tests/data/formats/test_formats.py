@@ -13,7 +13,7 @@ import pytest
 from trackformer.data.convert import convert_annotations
 from trackformer.data.formats.known import FORMATS
 from trackformer.data.formats.names import FormatName
-from trackformer.data.formats.traits import Trait
+from trackformer.data.formats.parts.traits import Trait
 from trackformer.data.read import read_annotations, recognised_format
 from trackformer.errors import DataError
 from trackformer.verbs.data.convert import FORMAT_NAMES

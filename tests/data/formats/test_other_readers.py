@@ -11,8 +11,8 @@ import pytest
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
 from trackformer.data.convert import write_annotations
-from trackformer.data.formats.assembly import Entry, assemble_frames
-from trackformer.data.formats.malformed import refuse
+from trackformer.data.formats.parts.assembly import Entry, assemble_frames
+from trackformer.data.formats.parts.malformed import refuse
 
 BOXES = {
     7: {0: (10, 4, 30, 44), 1: (12, 4, 32, 44), 2: (14, 4, 34, 44), 4: (18, 4, 38, 44)},

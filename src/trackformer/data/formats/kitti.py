@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
-from trackformer.data.formats.assembly import NO_ID, Entry, Kind, assemble_frames, score_of
-from trackformer.data.formats.class_lists import ordered_classes
-from trackformer.data.formats.image_folders import list_frames, size_of_first
 from trackformer.data.formats.limits.numbers import MAX_FRAME, finite, video_length, whole
-from trackformer.data.formats.malformed import MalformedError, Report, refuse
-from trackformer.data.formats.result_folders import tracker_data
-from trackformer.data.formats.text_files import first_fields, read_text
-from trackformer.data.formats.writing import image_suffix, number, plain_name
+from trackformer.data.formats.parts.assembly import NO_ID, Entry, Kind, assemble_frames, score_of
+from trackformer.data.formats.parts.class_lists import ordered_classes
+from trackformer.data.formats.parts.image_folders import list_frames, size_of_first
+from trackformer.data.formats.parts.malformed import MalformedError, Report, refuse
+from trackformer.data.formats.parts.result_folders import tracker_data
+from trackformer.data.formats.parts.text_files import first_fields, read_text
+from trackformer.data.formats.parts.writing import image_suffix, number, plain_name
 from trackformer.data.results import ResultFrame
 from trackformer.errors import DataError
 

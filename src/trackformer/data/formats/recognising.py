@@ -7,12 +7,12 @@ from pathlib import Path
 from trackformer.data.annotations import AnnotatedData
 from trackformer.data.formats.coco.reading import read_coco
 from trackformer.data.formats.kitti import label_folder
-from trackformer.data.formats.malformed import Report
 from trackformer.data.formats.mot.benchmarks import benchmark_files
 from trackformer.data.formats.mot.folder import is_sequence_folder
 from trackformer.data.formats.mot.mots import is_mots, read_mots
 from trackformer.data.formats.mot.reading import read_mot
 from trackformer.data.formats.mot.result_sequences import result_files
+from trackformer.data.formats.parts.malformed import Report
 from trackformer.data.formats.scalabel import is_scalabel
 from trackformer.data.formats.tracks import tracks_files
 

@@ -15,14 +15,21 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
-from trackformer.data.formats.assembly import NO_ID, Corners, Entry, Kind, assemble_frames, score_of
-from trackformer.data.formats.class_lists import ordered_classes
-from trackformer.data.formats.image_folders import is_file, size_of_first
 from trackformer.data.formats.limits.numbers import finite, shown, size_of, whole
-from trackformer.data.formats.malformed import MalformedError, Report, refuse
-from trackformer.data.formats.rotation import upright_hull
-from trackformer.data.formats.text_files import read_json
-from trackformer.data.formats.writing import grouped_image_place, plain_name, required_size
+from trackformer.data.formats.parts.assembly import (
+    NO_ID,
+    Corners,
+    Entry,
+    Kind,
+    assemble_frames,
+    score_of,
+)
+from trackformer.data.formats.parts.class_lists import ordered_classes
+from trackformer.data.formats.parts.image_folders import is_file, size_of_first
+from trackformer.data.formats.parts.malformed import MalformedError, Report, refuse
+from trackformer.data.formats.parts.rotation import upright_hull
+from trackformer.data.formats.parts.text_files import read_json
+from trackformer.data.formats.parts.writing import grouped_image_place, plain_name, required_size
 from trackformer.errors import DataError
 
 Record: TypeAlias = Mapping[str, Any]

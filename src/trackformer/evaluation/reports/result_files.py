@@ -8,13 +8,13 @@ from typing import Final
 
 from trackformer.data.annotations import AnnotatedData
 from trackformer.data.formats.kitti import is_kitti_file, read_kitti_results
-from trackformer.data.formats.malformed import refuse_but_images
 from trackformer.data.formats.mot.reading import (
     read_mot_file,
     read_mot_ground_truth,
     read_mot_results,
 )
-from trackformer.data.formats.result_folders import only_tracker_data
+from trackformer.data.formats.parts.malformed import refuse_but_images
+from trackformer.data.formats.parts.result_folders import only_tracker_data
 from trackformer.data.read import read_annotations
 from trackformer.data.results import ResultFrame
 from trackformer.errors import DataError

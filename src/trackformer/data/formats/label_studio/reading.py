@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
-from trackformer.data.formats.assembly import Corners, Entry, assemble_frames, score_of
-from trackformer.data.formats.key_frames import boxes_between
 from trackformer.data.formats.label_studio.layout import KIND, PER_CENT, VIDEO, declared_labels
 from trackformer.data.formats.limits.numbers import (
     MAX_FRAME,
@@ -25,9 +23,11 @@ from trackformer.data.formats.limits.numbers import (
     video_length,
     whole,
 )
-from trackformer.data.formats.malformed import MalformedError, Report, refuse
-from trackformer.data.formats.rotation import upright_hull
-from trackformer.data.formats.text_files import read_json
+from trackformer.data.formats.parts.assembly import Corners, Entry, assemble_frames, score_of
+from trackformer.data.formats.parts.key_frames import boxes_between
+from trackformer.data.formats.parts.malformed import MalformedError, Report, refuse
+from trackformer.data.formats.parts.rotation import upright_hull
+from trackformer.data.formats.parts.text_files import read_json
 from trackformer.errors import DataError
 
 Record: TypeAlias = Mapping[str, Any]

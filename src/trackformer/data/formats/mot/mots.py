@@ -12,10 +12,7 @@ from jaxtyping import Int
 
 from trackformer.atomic_files import whole_file
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
-from trackformer.data.formats.assembly import Entry, Kind, assemble_frames
-from trackformer.data.formats.image_folders import list_frames, size_of_first
 from trackformer.data.formats.limits.numbers import video_length
-from trackformer.data.formats.malformed import Report, refuse
 from trackformer.data.formats.mot.folder import is_sequence_folder, read_sequence_folder
 from trackformer.data.formats.mot.mots_rows import (
     CAR,
@@ -28,7 +25,10 @@ from trackformer.data.formats.mot.mots_rows import (
     read_mots_rows,
     rows_by_frame,
 )
-from trackformer.data.formats.result_folders import tracker_data
+from trackformer.data.formats.parts.assembly import Entry, Kind, assemble_frames
+from trackformer.data.formats.parts.image_folders import list_frames, size_of_first
+from trackformer.data.formats.parts.malformed import Report, refuse
+from trackformer.data.formats.parts.result_folders import tracker_data
 from trackformer.data.masks import RunLengths, encode_mask
 from trackformer.errors import DataError
 

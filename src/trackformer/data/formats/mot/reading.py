@@ -16,9 +16,7 @@ from trackformer.data.annotations import (
     AnnotatedSequence,
     frame_without_objects,
 )
-from trackformer.data.formats.image_folders import list_frames, size_of_first
 from trackformer.data.formats.limits.numbers import video_length
-from trackformer.data.formats.malformed import Report, refuse
 from trackformer.data.formats.mot.benchmarks import (
     benchmark_files,
     benchmark_images,
@@ -52,6 +50,8 @@ from trackformer.data.formats.mot.rows import (
     read_mot_rows,
     rows_by_frame,
 )
+from trackformer.data.formats.parts.image_folders import list_frames, size_of_first
+from trackformer.data.formats.parts.malformed import Report, refuse
 from trackformer.errors import DataError
 
 

@@ -15,10 +15,10 @@ from trackformer.data.annotations import (
     frame_without_objects,
 )
 from trackformer.data.formats.limits.numbers import video_length
-from trackformer.data.formats.malformed import Report
 from trackformer.data.formats.mot.results import read_mot_results
-from trackformer.data.formats.result_folders import tracker_data
-from trackformer.data.formats.text_files import first_fields
+from trackformer.data.formats.parts.malformed import Report
+from trackformer.data.formats.parts.result_folders import tracker_data
+from trackformer.data.formats.parts.text_files import first_fields
 from trackformer.data.results import ResultFrame
 
 ONLY_CLASS = ("person",)

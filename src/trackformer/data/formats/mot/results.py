@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from trackformer.atomic_files import whole_file
-from trackformer.data.formats.malformed import Report, refuse
 from trackformer.data.formats.mot.rows import (
     CLASS,
     CONSIDER,
@@ -19,6 +18,7 @@ from trackformer.data.formats.mot.rows import (
     read_mot_rows,
     rows_by_frame,
 )
+from trackformer.data.formats.parts.malformed import Report, refuse
 from trackformer.data.results import ResultFrame
 from trackformer.errors import DataError
 

@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from trackformer.data.formats.limits.numbers import MAX_COORDINATE, MAX_FRAME, MAX_ID
-from trackformer.data.formats.malformed import MalformedError, Mistake, Report, refuse
-from trackformer.data.formats.text_files import read_text
+from trackformer.data.formats.parts.malformed import MalformedError, Mistake, Report, refuse
+from trackformer.data.formats.parts.text_files import read_text
 
 FRAME, TRACK_ID, LEFT, TOP, WIDTH, HEIGHT, CONSIDER, CLASS, VISIBILITY = range(9)
 """Columns of a ground-truth file; result files have the score in place of `CONSIDER`."""

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
-from trackformer.data.formats.assembly import Entry, assemble_frame
-from trackformer.data.formats.class_lists import (
+from trackformer.data.formats.parts.assembly import Entry, assemble_frame
+from trackformer.data.formats.parts.class_lists import (
     check_objects,
     classes_left_out,
     with_classes_of,
