@@ -12,6 +12,7 @@ import os
 import re
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Final
 
@@ -28,6 +29,7 @@ from trackformer.verbs import (
     export,
     info,
     inspect,
+    serve,
     track,
     train,
     tune,
@@ -43,6 +45,9 @@ READER_GONE: Final = 141
 
 def main() -> None:
     """Entry point of the `trackformer` program."""
+    # What is wrong with a picture is said once, by us: OpenCV and Pillow would say it, too.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     # A service manager's stop, or a closed terminal, ends a run as gently as Ctrl-C does.
     for number in stop_signals():
         signal.signal(number, signal.default_int_handler)
@@ -143,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", title="verbs", metavar="VERB")
     modules = (
         *(track, detect, inspect, explain, train, evaluate, tune, benchmark),
-        *(data, convert, export, demo, info),
+        *(data, convert, export, serve, demo, info),
     )
     for module in modules:
         name = module.__name__.rpartition(".")[2]

@@ -28,7 +28,7 @@ def test_honest_files_of_every_kind_are_read(samples: list[Sample]):
 
 
 @pytest.mark.parametrize("name", [*FORMATS, MOTS, RESULTS])
-@settings(max_examples=15, deadline=None, derandomize=True, database=None,
+@settings(max_examples=6, deadline=None, derandomize=True, database=None,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(which=st.integers(0, 9), seed=st.integers(0, 2**32))
 def test_damaged_files_are_read_or_refused(name: str, samples: list[Sample], which: int, seed: int):

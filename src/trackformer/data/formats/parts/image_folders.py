@@ -57,6 +57,11 @@ def is_file(path: Path) -> bool:
     return os.path.isfile(path)  # noqa: PTH113 - `Path.is_file` raises at names that are too long
 
 
+def is_folder(path: Path) -> bool:
+    """The same for a folder."""
+    return os.path.isdir(path)  # noqa: PTH112 - as above
+
+
 def folder_with(name: str | None, candidates: Iterable[Path]) -> Path:
     """The first folder that has a file `name`, or else the first that exists at all."""
     existing = [folder for folder in candidates if folder.is_dir()]
