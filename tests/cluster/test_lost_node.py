@@ -24,7 +24,7 @@ from trackformer.cluster.run import ClusterChoice, track_on_cluster  # noqa: E40
 from trackformer.cluster.worker import Job  # noqa: E402
 
 NUM_VIDEOS = 4
-NUM_FRAMES = 60
+NUM_FRAMES = 25
 NODE = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_dashboard": False}
 
 
