@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
-from trackformer.data.formats.assembly import Entry, assemble_frames, score_of
-from trackformer.data.formats.class_lists import ordered_classes
 from trackformer.data.formats.limits.numbers import (
     MAX_FRAME,
     finite,
@@ -23,7 +21,9 @@ from trackformer.data.formats.limits.numbers import (
     video_length,
     whole,
 )
-from trackformer.data.formats.malformed import MalformedError, Report
+from trackformer.data.formats.parts.assembly import Entry, assemble_frames, score_of
+from trackformer.data.formats.parts.class_lists import ordered_classes
+from trackformer.data.formats.parts.malformed import MalformedError, Report
 from trackformer.errors import DataError
 
 Columns: TypeAlias = Mapping[str, Sequence[Any]]

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from trackformer.data.annotations import AnnotatedData
 from trackformer.data.formats.limits.numbers import MAX_ID, whole
-from trackformer.data.formats.malformed import MalformedError, Report, refuse
+from trackformer.data.formats.parts.malformed import MalformedError, Report, refuse
+from trackformer.data.formats.parts.text_files import read_text
 from trackformer.data.formats.tables.columns import (
     BOX_COLUMNS,
     VIDEO_COLUMNS,
@@ -18,7 +19,6 @@ from trackformer.data.formats.tables.columns import (
     data_of,
     tables_of,
 )
-from trackformer.data.formats.text_files import read_text
 
 BOXES: Final = "boxes.csv"
 VIDEOS: Final = "videos.csv"

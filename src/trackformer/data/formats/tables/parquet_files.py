@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from trackformer.data.annotations import AnnotatedData
-from trackformer.data.formats.malformed import Report, refuse
+from trackformer.data.formats.parts.malformed import Report, refuse
 from trackformer.data.formats.tables.columns import (
     BOX_COLUMNS,
     VIDEO_COLUMNS,
