@@ -86,7 +86,8 @@ def _read_table(path: Path) -> Columns:
         # Not `read_table`, which takes values out of the names of folders, too.
         with ParquetFile(path) as file:
             columns: Columns = file.read().to_pydict()
-    except (OSError, ArrowException) as error:
+    except (OSError, ArrowException, ValueError) as error:
+        # ValueError: texts, and names of columns, that are no UTF-8.
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: expected a table of Parquet: {reason}") from error
     return columns
