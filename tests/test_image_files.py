@@ -47,3 +47,12 @@ def test_a_file_of_several_pictures_is_no_image(tmp_path: Path, suffix: str):
         read_image(path)
     pictures[0].save(path)
     assert num_pictures(path) == 1
+
+
+def test_a_header_that_claims_millions_of_columns_is_no_image(tmp_path: Path):
+    path = tmp_path / "wide.bmp"
+    cv2.imwrite(str(path), np.zeros((2, 2, 3), np.uint8))
+    content = bytearray(path.read_bytes())
+    content[18:22] = (2**25).to_bytes(4, "little")
+    path.write_bytes(content)
+    assert decode_image(path) is None

@@ -100,7 +100,11 @@ def decode_bytes(content: bytes, factor: int = 1) -> UInt8[np.ndarray, "H W 3"] 
     if not content:
         return None
     depth = cv2.IMREAD_ANYDEPTH if _is_deep(content) else 0
-    pixels = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), _DECODING[factor] | depth)
+    try:
+        pixels = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), _DECODING[factor] | depth)
+    except cv2.error:
+        # A header that claims a size beyond OpenCV's own bounds.
+        return None
     if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
         return None
     return np.asarray(cv2.cvtColor(as_bytes(pixels), cv2.COLOR_BGR2RGB), dtype=np.uint8)

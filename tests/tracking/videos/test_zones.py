@@ -80,7 +80,10 @@ def test_what_is_no_line_is_refused(text: str):
         parse_line(text)
 
 
-@pytest.mark.parametrize("text", ["[]", "{", '{"a": [[1, 2], [3]]}', '{"a": [[1, 2], [3, 4]]}'])
+@pytest.mark.parametrize(
+    "text",
+    ["[]", "{", "[" * 5000, '{"a": [[1, 2], [3]]}', '{"a": [[1, 2], [3, 4]]}'],
+)
 def test_what_is_no_file_of_zones_is_refused(text: str, tmp_path: Path):
     (tmp_path / "z.json").write_text(text)
     with pytest.raises(DataError, match=r"z\.json: "):

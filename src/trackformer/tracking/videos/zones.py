@@ -87,7 +87,7 @@ def read_zones(path: Path) -> tuple[tuple[str, Points], ...]:
         )
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(
             f'{path}: expected {{"NAME": [[x, y], [x, y], [x, y], ...], ...}}: {error}'
         ) from error
