@@ -10,18 +10,32 @@ import random
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from trackformer.errors import TrackFormerError
+from trackformer.last_resort import LONGEST, shown_in_one_line
 
-LONGEST_LINE = 1000
-"""Characters of a refusal; paths are long."""
-WORDS = (
-    b"-1", b"0", b"1e400", b"NaN", b"-Infinity", b"null", b"true", b'""', b"[", b"{", b"[]", b"{}",
-    b"1" * 30, b"1" * 5000, b"0.5", b"9999999999", b"../../secret.txt", b"/etc/hostname", b"\x00",
-    b"\xff\xfe", b"\xef\xbb\xbf", b"\r\n", b"\n\n", b",,,,", b"'", b'"', b"\t", b"&x;", b"<",
+NUMBERS: Final = (
+    "0", "-1", "1", "0.5", "-0.0", "255", "2000000000", "1000000000000", "9" * 19, "9" * 30,
+    "9" * 5000, "1e308", "1e400", "-1e400", "inf", "-Infinity", "nan", "NaN", "null", "true", "[]",
+    "{}", '""', '"x"', "٣", "1e", "0x10", "1_000", "", "-9223372036854775808",
 )  # fmt: skip
-"""What breaks readers: numbers beyond all bounds, other types, other places, other encodings."""
-NUMBER = re.compile(rb"-?\d+(?:\.\d+)?")
+"""In place of a number: beyond all bounds, other types, other digits."""
+NAMES: Final = (
+    "../../../../etc/passwd", "../../secret.txt", "/etc/hostname", "/dev/zero", "/dev/stdin", "..",
+    ".", "", "a" * 300, "a" * 5000, "a\\u0000b", "\\ud800", "%s%n", "a\nb", "&lol;", "*a",
+    "&a [*a, *a]", "CON", "\x1b[2J", "!!python/object/apply:os.system ['true']", "~", "{x}",
+)  # fmt: skip
+"""In place of a name: other places, what other languages would run, what no disk can hold."""
+INSERTED: Final = (
+    "[" * 3000, "{" * 50, '{"a":' * 3000, "<a>" * 3000, "\x00", "\ufeff", "\r", "\t", ",", ";",
+    "'", '"', "\n\n", ",,,,", "<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]>", "&b;",
+    "- - - - ", "---\n",
+)  # fmt: skip
+NUMBER: Final = re.compile(rb"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+NAME: Final = re.compile(rb'"[^"\n]*"|(?<==)[^\n]+|[A-Za-z_][\w./-]*')
+SEARCHED: Final = 2**20
+"""Bytes from the beginning in which numbers and names are looked for."""
 
 
 def mutated(content: bytes, seed: int) -> bytes:
@@ -33,16 +47,17 @@ def mutated(content: bytes, seed: int) -> bytes:
 
 
 def with_another_number(content: bytes, chance: random.Random) -> bytes:
-    places = list(NUMBER.finditer(content[: 2**20]))
-    if not places:
-        return content
-    place = chance.choice(places)
-    return content[: place.start()] + chance.choice(WORDS) + content[place.end() :]
+    return _replaced(content, NUMBER, chance.choice(NUMBERS), chance)
 
 
-def with_a_word(content: bytes, chance: random.Random) -> bytes:
+def with_another_name(content: bytes, chance: random.Random) -> bytes:
+    name = chance.choice(NAMES)
+    return _replaced(content, NAME, f'"{name}"' if chance.random() < 0.7 else name, chance)
+
+
+def with_something_between(content: bytes, chance: random.Random) -> bytes:
     place = _place(content, chance)
-    return content[:place] + chance.choice(WORDS) + content[place:]
+    return content[:place] + chance.choice(INSERTED).encode() + content[place:]
 
 
 def with_another_byte(content: bytes, chance: random.Random) -> bytes:
@@ -51,28 +66,23 @@ def with_another_byte(content: bytes, chance: random.Random) -> bytes:
 
 
 def without_a_piece(content: bytes, chance: random.Random) -> bytes:
-    first, last = sorted((_place(content, chance), _place(content, chance)))
-    return content[:first] + content[min(last, first + 200) :]
+    first, last = _piece(content, chance)
+    return content[:first] + content[last:]
 
 
-def with_a_piece_twice(content: bytes, chance: random.Random) -> bytes:
-    first, last = sorted((_place(content, chance), _place(content, chance)))
-    piece = content[first : min(last, first + 200)]
-    return content[:first] + piece + content[first:]
+def with_a_piece_again(content: bytes, chance: random.Random) -> bytes:
+    first, last = _piece(content, chance)
+    return content[:last] + content[first:last] * chance.choice((1, 1, 50)) + content[last:]
 
 
 def cut(content: bytes, chance: random.Random) -> bytes:
     return content[: _place(content, chance)]
 
 
-CHANGES = (
-    with_another_number,
-    with_another_number,
-    with_a_word,
-    with_another_byte,
-    without_a_piece,
-    with_a_piece_twice,
-    cut,
+CHANGES: Final = (
+    *(with_another_number, with_another_number, with_another_number),
+    *(with_another_name, with_another_name),
+    *(with_something_between, with_another_byte, without_a_piece, with_a_piece_again, cut),
 )
 
 
@@ -81,11 +91,24 @@ def is_read_or_refused(read: Callable[[Path], object], path: Path) -> bool:
     try:
         read(path)
     except TrackFormerError as error:
-        message = str(error)
-        assert "\n" not in message.replace("\\n", ""), message
-        assert 0 < len(message) <= LONGEST_LINE, message
+        message = shown_in_one_line(str(error))
+        assert message.isprintable(), message
+        assert 0 < len(message) <= LONGEST, message
         return False
     return True
+
+
+def _replaced(content: bytes, pattern: re.Pattern[bytes], new: str, chance: random.Random) -> bytes:
+    places = list(pattern.finditer(content[:SEARCHED]))
+    if not places:
+        return content + new.encode()
+    place = chance.choice(places)
+    return content[: place.start()] + new.encode() + content[place.end() :]
+
+
+def _piece(content: bytes, chance: random.Random) -> tuple[int, int]:
+    first = _place(content, chance)
+    return first, min(len(content), first + chance.choice((1, 2, 8, 40, 400)))
 
 
 def _place(content: bytes, chance: random.Random) -> int:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from trackformer.config import apply_overrides, read_settings, settings_from
+from trackformer.config import apply_overrides, read_settings, read_yaml, settings_from
 from trackformer.errors import ConfigError
 from trackformer.input_settings import InputSettings
 from trackformer.tracking.settings import TrackerSettings
@@ -157,3 +157,12 @@ def test_settings_made_in_python_are_refused_in_one_line():
         "TrackerSettings: birth_score: expected a number from 0 on, got -1; "
         "unknown setting 'brith_nms_iou'; did you mean 'birth_nms_iou'?"
     )
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "[" * 5000, "2026-99-99"])
+def test_values_that_python_cannot_read_are_refused_in_one_line(tmp_path, value):
+    (tmp_path / "run.yaml").write_text(f"steps: {value}\n")
+    with pytest.raises(ConfigError, match=r"run\.yaml: expected a YAML file"):
+        read_yaml(tmp_path / "run.yaml")
+    with pytest.raises(ConfigError, match="steps: expected a YAML value"):
+        apply_overrides({}, [f"steps={value}"])

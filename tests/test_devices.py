@@ -1,3 +1,8 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -54,3 +59,30 @@ def test_a_constant_is_made_once_and_can_be_trained_with():
 def test_a_constant_has_its_numbers():
     numbers = constant_beside(torch.empty(0), ((1, 2), (3, 4)), torch.float64)
     assert numbers.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+
+
+FORKED = """
+import os, torch
+from tiny_models import tiny_model
+torch.set_num_threads(2)
+model = tiny_model()
+product = torch.ones(600, 600)
+expected = (product @ product).sum()
+child = os.fork()
+if child == 0:
+    os._exit(0 if (product @ product).sum() == expected and torch.get_num_threads() == 1 else 1)
+print(os.waitpid(child, 0)[1], torch.get_num_threads())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing is forked here")
+def test_a_forked_child_computes_with_one_thread_instead_of_waiting_for_those_it_lacks():
+    answer = subprocess.run(
+        [sys.executable, "-c", FORKED],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=True,
+    )
+    assert answer.stdout == "0 2\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from trackformer.frame_files import frame_files
+from trackformer.frame_files import frame_files, images_in
 
 
 def files_of(*names):
@@ -71,3 +71,7 @@ def test_pictures_of_no_series_are_all_there():
     files = files_of("dog.jpg", "cat.jpg")
     assert (names_of(files), files.strange_names()) == (["cat.jpg", "dog.jpg"], "")
     assert files_of().paths == ()
+
+
+def test_a_folder_whose_name_no_disk_can_hold_has_no_images(tmp_path):
+    assert images_in(tmp_path / ("a" * 5000)) == []

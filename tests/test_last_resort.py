@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from trackformer import cli
-from trackformer.last_resort import in_one_line, stop_signals
+from trackformer.last_resort import LONGEST, in_one_line, shown_in_one_line, stop_signals
 from trackformer.verbs import info
 
 
@@ -70,3 +70,10 @@ def test_nohup_keeps_its_meaning():
         assert stop_signals() == (signal.SIGTERM,)
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_what_a_terminal_obeys_is_made_visible_and_a_long_quotation_cut():
+    assert shown_in_one_line("a.txt: got\n'\x1b[2J'") == "a.txt: got '\\x1b[2J'"
+    long = shown_in_one_line("a.txt:1: got " + 5000 * "9" + "; see --help")
+    assert len(long) <= LONGEST
+    assert (long[:13], long[-12:]) == ("a.txt:1: got ", "; see --help")

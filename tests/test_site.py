@@ -33,3 +33,8 @@ def test_the_site_builds_without_a_broken_link_and_asks_no_network(tmp_path):
     for page in site.rglob("*.html"):
         assert not re.findall(fetched, page.read_text(encoding="utf-8")), page
     assert "Take the next frame" in (site / "api.html").read_text(encoding="utf-8")
+    equations = (site / "how-it-works.html").read_text(encoding="utf-8")
+    assert equations.count("<math") > 5
+    assert "language-math" not in equations
+    assert "def matching_cost" in re.sub("<[^>]+>", "", (site / "code.html").read_text("utf-8"))
+    assert "0.1.0" in (site / "versions.html").read_text(encoding="utf-8")

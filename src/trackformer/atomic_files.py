@@ -96,6 +96,27 @@ def whole_file(path: Path) -> Iterator[Path]:
         raise DataError(f"{path}: cannot be written: {error.strerror}") from error
 
 
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A hidden folder beside `folder` to write to, whose content arrives there when all went well.
+
+    A folder that is there keeps what it has; none of the new names may be in it.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    clear_leftovers(folder)
+    partial = partial_path(folder)
+    partial.mkdir()
+    try:
+        yield partial
+        if folder.exists():
+            for each in partial.iterdir():
+                each.rename(folder / each.name)
+        else:
+            partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
 def _is_running(process: int) -> bool:
     if process == os.getpid():
         return True

@@ -12,11 +12,12 @@ import os
 import re
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Final
 
 from trackformer.errors import ConfigError, TrackFormerError
-from trackformer.last_resort import in_one_line, stop_signals
+from trackformer.last_resort import in_one_line, shown_in_one_line, stop_signals
 from trackformer.verbs import (
     benchmark,
     convert,
@@ -43,6 +44,9 @@ READER_GONE: Final = 141
 
 def main() -> None:
     """Entry point of the `trackformer` program."""
+    # What is wrong with a picture is said once, by us: OpenCV and Pillow would say it, too.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     # A service manager's stop, or a closed terminal, ends a run as gently as Ctrl-C does.
     for number in stop_signals():
         signal.signal(number, signal.default_int_handler)
@@ -96,7 +100,7 @@ def _ending(error: BaseException) -> tuple[int, str] | None:
     """Exit code and line of an error; None for one of the program itself, which has a traceback."""
     if isinstance(error, TrackFormerError):
         message = "; ".join([str(error), *getattr(error, "__notes__", [])])
-        return BAD_INPUT, "error: " + message.replace("\n", " ")
+        return BAD_INPUT, f"error: {shown_in_one_line(message)}"
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED, "interrupted"
     if isinstance(error, BrokenPipeError):

@@ -67,6 +67,9 @@ EXPECTED: Final = {
 }
 """What pydantic's kinds of problems mean; others have words of their own."""
 
+NO_YAML: Final = (yaml.YAMLError, ValueError, RecursionError)
+"""What reading it raises. ValueError: no UTF-8, a number of thousands of digits, or a date that
+never was."""
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
 
@@ -92,7 +95,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such settings file") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, *NO_YAML) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"{path}: expected a YAML file: {reason}") from error
     if content is None:
@@ -127,8 +130,8 @@ def apply_overrides(content: Mapping[str, Any], overrides: Iterable[str]) -> dic
             )
         try:
             value = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"{key}: expected a YAML value, got {text!r}") from error
+        except NO_YAML as error:
+            raise ConfigError(f"{key}: expected a YAML value, got {text[:80]!r}") from error
         _set_nested(changed, key.split("."), value)
     return changed
 

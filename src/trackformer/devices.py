@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +21,16 @@ def available_devices() -> tuple[str, ...]:
     if torch.backends.mps.is_available():
         names.append("mps")
     return tuple(names)
+
+
+@functools.cache
+def forked_children_use_one_thread() -> None:
+    """Let a forked process compute at all: it has none of its parent's threads, but waits for them.
+
+    Once for all models; processes that are started anew are not concerned.
+    """
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=functools.partial(torch.set_num_threads, 1))
 
 
 def choose_device(name: str) -> torch.device:

@@ -7,6 +7,7 @@ belong are found, too.
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -94,7 +95,8 @@ def images_in(folder: Path) -> list[Path]:
     Raises:
         DataError: The folder cannot be listed.
     """
-    if not folder.is_dir():
+    # `Path.is_dir` raises at names that are too long, which files may give.
+    if not os.path.isdir(folder):  # noqa: PTH112
         return []
     try:
         return only_images(folder.iterdir())

@@ -37,6 +37,11 @@ class InputSettings(Settings):
     """Exactly this height and `width`, whatever the frame's aspect ratio."""
     width: Side | None = None
     """With `height`."""
+    padded_height: Side | None = None
+    """After resizing, padding below makes every frame this high. The network's boxes are shares of
+    the padded picture then, as transformers trains it."""
+    padded_width: Side | None = None
+    """With `padded_height`."""
     multiple_of: Annotated[int, Field(ge=1, le=1024)] = 1
     """Round both sides to a multiple of this."""
     rounding: Literal["published", "transformers"] = "published"
@@ -52,7 +57,12 @@ class InputSettings(Settings):
 
     @model_validator(mode="after")
     def _one_rule(self) -> InputSettings:
-        for one, other in (("max_height", "max_width"), ("height", "width")):
+        pairs = (
+            ("max_height", "max_width"),
+            ("height", "width"),
+            ("padded_height", "padded_width"),
+        )
+        for one, other in pairs:
             if (getattr(self, one) is None) != (getattr(self, other) is None):
                 raise ValueError(f"{one} and {other} must be set together")
         rules = (self.shorter_side, self.area, self.max_height, self.height)
@@ -61,3 +71,10 @@ class InputSettings(Settings):
         if self.longest_side is not None and self.shorter_side is None:
             raise ValueError("longest_side needs shorter_side")
         return self
+
+    @property
+    def canvas(self) -> tuple[int, int] | None:
+        """(height, width) with padding, where that is the same for every frame."""
+        if self.padded_height is None or self.padded_width is None:
+            return None
+        return self.padded_height, self.padded_width

@@ -11,6 +11,9 @@ from typing import Final
 OUT_OF_MEMORY: Final = ("out of memory", "not enough memory", "can't allocate memory")
 """How torch says so, as a RuntimeError."""
 
+LONGEST: Final = 1000
+"""Characters of a message: it may quote a file that is one long line."""
+
 
 def stop_signals() -> tuple[signal.Signals, ...]:
     """Those that ask a program to end as Ctrl-C does: of a service manager, of a closed terminal.
@@ -20,6 +23,23 @@ def stop_signals() -> tuple[signal.Signals, ...]:
     names = ("SIGTERM", "SIGHUP")  # Windows has no hang-up
     known = [getattr(signal, name) for name in names if hasattr(signal, name)]
     return tuple(number for number in known if signal.getsignal(number) is not signal.SIG_IGN)
+
+
+def shown_in_one_line(message: str) -> str:
+    r"""A message as it may be printed: names out of files may hold what a terminal obeys.
+
+    >>> shown_in_one_line("a name\nof two lines\x1b[2J")
+    'a name of two lines\\x1b[2J'
+    """
+    in_one = " ".join(message.splitlines())
+    shown = "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in in_one
+    )
+    if len(shown) <= LONGEST:
+        return shown
+    # Where the mistake is stands in front, what to do about it at the end.
+    return f"{shown[: LONGEST * 3 // 4]} ... {shown[-LONGEST // 5 :]}"
 
 
 def in_one_line(error: BaseException) -> str | None:

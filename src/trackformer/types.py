@@ -38,10 +38,21 @@ class Images:
     """(height, width) of each image before padding."""
 
     @classmethod
-    def from_list(cls, images: Sequence[Float[Tensor, "3 _ _"]], multiple_of: int = 1) -> Images:
-        """Pad `images` (each 3 x height x width) to a common size, a multiple of `multiple_of`."""
+    def from_list(
+        cls,
+        images: Sequence[Float[Tensor, "3 _ _"]],
+        multiple_of: int = 1,
+        canvas: tuple[int, int] | None = None,
+    ) -> Images:
+        """Pad `images` (each 3 x height x width) to a common size.
+
+        Args:
+            images: Of any sizes.
+            multiple_of: Both sides are multiples of this.
+            canvas: (height, width) to pad to, at least as large as all images; None: as needed.
+        """
         shapes = [image.shape[-2:] for image in images]
-        height, width = (
+        height, width = canvas or (
             -(-max(side) // multiple_of) * multiple_of for side in zip(*shapes, strict=True)
         )
         sizes = constant_beside(images[0], shapes, torch.long)
@@ -209,6 +220,9 @@ class Memory:
     """For the next frame, where the detector looks at two."""
     mask_input: MaskInput | None = None
     """Where the detector predicts masks."""
+    image_share: Float[Tensor, "B 2"] | None = None
+    """Share of the padded (width, height) that the image fills, where the network's boxes are
+    shares of both together; None: they are shares of the image."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,7 +14,7 @@ from trackformer.checking.images import look_at, look_at_images
 from trackformer.checking.records import Finding, Inspected, ModelLimits
 from trackformer.checking.statistics import distributions, sides_at_input
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
-from trackformer.data.formats.assembly import Corners, Entry, assemble_frame
+from trackformer.data.formats.parts.assembly import Corners, Entry, assemble_frame
 from trackformer.input_settings import InputSettings
 
 SIZE = (90, 160)
@@ -146,6 +146,18 @@ def test_a_video_annotated_at_every_third_frame_is_told_as_a_whole():
 def test_shares_of_the_image_are_not_pixels():
     shares = [{i: tuple(v / 160 for v in box) for i, box in walking(0).items()}] * 2
     assert found(video(shares))["normalised"].severity == "error"
+
+
+def test_corners_in_place_of_sizes_are_no_boxes():
+    # Left, top, right, bottom, read as left, top, width, height: no box stays in the image.
+    taken = [{1: (90, 40, 90 + 130, 40 + 80), 2: (30, 20, 30 + 60, 20 + 70)}] * 2
+    assert found(video(taken))["corners-as-sizes"].severity == "error"
+    # As they are meant.
+    assert "corners-as-sizes" not in found(video([{1: (90, 40, 130, 80), 2: (30, 20, 60, 70)}] * 2))
+    # People who leave at the right side reach out, too.
+    assert "corners-as-sizes" not in found(
+        video([{1: (150, 40, 180, 80), 2: (30, 20, 60, 70)}] * 2)
+    )
 
 
 def test_data_without_objects_teach_nothing():

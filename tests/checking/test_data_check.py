@@ -13,7 +13,7 @@ from tests.checking.test_checks import SIZE, pictures
 
 import trackformer.checking
 from trackformer import cli
-from trackformer.data.formats.malformed import Mistake
+from trackformer.data.formats.parts.malformed import Mistake
 from trackformer.data.read import read_annotations
 from trackformer.errors import DataError
 

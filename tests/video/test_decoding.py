@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socketserver
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -167,8 +169,48 @@ def test_a_dropped_stream_keeps_its_frames_and_hides_the_password(
 
 
 def test_a_silent_server_is_given_up(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(decoding, "TIMEOUT_S", 0.2)
+    monkeypatch.setattr(decoding, "OPENING_S", 0.2)
     with socketserver.TCPServer(("127.0.0.1", 0), socketserver.BaseRequestHandler) as silent:
         url = f"rtsp://127.0.0.1:{silent.server_address[1]}/camera"
-        with pytest.raises(DataError, match=r"^rtsp://127.*: cannot be opened as a video: "):
+        with pytest.raises(DataError, match=r"^rtsp://127.*: showed no video for 0\.2 s$"):
             open_source(url)
+
+
+def test_a_sender_that_dies_in_silence_is_given_up(
+    make_video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(decoding, "SILENCE_S", 0.3)
+    content = make_video("clip.ts", num_frames=40).read_bytes()
+    is_over = threading.Event()
+
+    class Sender(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.sendall(content[: len(content) // 2])
+            is_over.wait(60)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Sender) as sender:
+        threading.Thread(target=sender.serve_forever, args=(0.01,), daemon=True).start()
+        message = r"stream dropped after \d+ frames: silent for 0\.3 s"
+        source = decoding.open_stream(f"tcp://127.0.0.1:{sender.server_address[1]}")
+        with source, pytest.raises(DataError, match=message):
+            list(source)
+        is_over.set()
+        sender.shutdown()
+
+
+def test_nobody_who_sends_is_told_in_time(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(decoding, "OPENING_S", 0.2)
+    with pytest.raises(DataError, match=r"^udp://127\.0\.0\.1:\d+: showed no video for 0\.2 s$"):
+        open_source("udp://127.0.0.1:45671")
+
+
+def test_a_video_comes_from_the_standard_input(make_video: Callable[..., Path]):
+    program = (
+        "from trackformer.video.sources import open_source\n"
+        "with open_source('-') as source: print(source.name, len(list(source)))"
+    )
+    with make_video("clip.mkv", num_frames=7).open("rb") as video:
+        answer = subprocess.run(
+            [sys.executable, "-c", program], stdin=video, capture_output=True, text=True, check=True
+        )
+    assert answer.stdout == "standard input 7\n"

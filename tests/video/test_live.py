@@ -95,6 +95,28 @@ def test_every_frame_comes_where_that_is_asked_for():
     assert camera.closed.is_set()
 
 
+def test_it_is_known_whether_a_frame_is_there_before_it_is_asked_for():
+    camera = Camera(range(1))
+    camera.may_go_on.clear()
+    source = live_source(camera.source, opens(), LiveReading(reconnect=0))
+    frames = iter(source)
+    next(frames)
+    assert not source.has_next()
+    camera.may_go_on.set()
+    with pytest.raises(DataError):
+        next(frames)
+    # The end need not be waited for either.
+    assert source.has_next()
+    source.close()
+
+
+def test_a_drop_is_said_at_once(caplog: pytest.LogCaptureFixture):
+    source = live_source(Camera(range(2)).source, opens("gone", "gone"), ALL_QUICKLY)
+    numbers_until_it_ends(source)
+    (line,) = caplog.messages
+    assert line == "camera 7: no picture any more; trying again, up to 2 times"
+
+
 def test_a_drop_is_not_the_end():
     first, second = Camera(range(3)), Camera(range(100, 102))
     open_again = opens("busy", second.source, "busy", "gone")

@@ -20,6 +20,9 @@ SAME_IOU = 0.95
 """Two boxes of one class that overlap more are probably one object, annotated twice."""
 MIN_INSIDE = 0.25
 """Share of a box in the image below which there is little to see."""
+REACHING_OUT = 0.3
+"""Share of the boxes of a sequence; people at the border reach out, too, but not with all sizes
+larger than their distance from the other border."""
 MAX_NORMALISED = 1.5
 """Corners that are all below this are shares of the image, not pixels."""
 
@@ -140,6 +143,33 @@ def check_normalised(inspected: Inspected) -> Iterator[Finding]:
         what = f"{len(places)} sequences have no corner beyond {MAX_NORMALISED:g} pixels"
         remedy = "multiply by the image's width and height: these look like shares of the image"
         yield Finding("normalised", "error", what, remedy, tuple(places))
+
+
+def check_corners(inspected: Inspected) -> Iterator[Finding]:
+    """Whether the right and bottom sides stand where width and height belong."""
+    places = tuple(
+        Place(str(sequence.annotation_path or sequence.name), sequence.name)
+        for sequence in inspected.data.sequences
+        if _has_corners_as_sizes(sequence)
+    )
+    if places:
+        what = f"{len(places)} sequences seem to have the right and bottom side as width and height"
+        remedy = "subtract left and top: then all boxes lie in the image, which they now leave"
+        yield Finding("corners-as-sizes", "error", what, remedy, places)
+
+
+def _has_corners_as_sizes(sequence: AnnotatedSequence) -> bool:
+    """Whether boxes reach far out of the image, and none would if its size were a corner."""
+    boxes = [frame.boxes_xyxy for frame in sequence.frames if len(frame.boxes_xyxy)]
+    if sequence.image_size is None or not boxes:
+        return False
+    height, width = sequence.image_size
+    all_boxes = np.concatenate(boxes)
+    low, size = all_boxes[:, :2], all_boxes[:, 2:] - all_boxes[:, :2]
+    # Files that count from 1 are a pixel off.
+    is_corner = ((size > low) & (size <= (width + 1, height + 1))).all(axis=1)
+    reaches_out = (all_boxes[:, 2:] > 1.1 * np.array([width, height])).any(axis=1)
+    return bool(is_corner.all() and reaches_out.mean() >= REACHING_OUT)
 
 
 def _places(inspected: Inspected, is_bad: Selection) -> Iterator[Place]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from trackformer.checking.boxes import check_boxes, check_normalised
+from trackformer.checking.boxes import check_boxes, check_corners, check_normalised
 from trackformer.checking.fit import (
     check_class_names,
     check_queries,
@@ -33,8 +33,8 @@ from trackformer.checking.likeness import check_leakage, check_repeated
 from trackformer.checking.records import Check, Finding, Inspected, ModelLimits, Severity
 from trackformer.checking.refused import check_malformed
 from trackformer.data.annotations import AnnotatedData
-from trackformer.data.formats.malformed import MalformedError
 from trackformer.data.formats.names import FormatName
+from trackformer.data.formats.parts.malformed import MalformedError
 from trackformer.data.read import read_annotations
 from trackformer.tracking.videos.progress import progress_bar
 
@@ -43,6 +43,7 @@ CHECKS: tuple[Check, ...] = (
     check_objects,
     check_classes,
     check_normalised,
+    check_corners,
     check_boxes,
     check_jumps,
     check_classes_of_ids,

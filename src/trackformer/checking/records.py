@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
-from trackformer.data.formats.malformed import MalformedError
+from trackformer.data.formats.parts.malformed import MalformedError
 from trackformer.input_settings import InputSettings
 
 Severity: TypeAlias = Literal["error", "warning", "note"]

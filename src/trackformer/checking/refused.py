@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from trackformer.checking.records import Finding, Inspected, Place
-from trackformer.data.formats.malformed import MalformedError, Mistake
+from trackformer.data.formats.parts.malformed import MalformedError, Mistake
 
 REMEDIES: Mapping[Mistake, tuple[str, str]] = {
     "malformed": ("lines or entries cannot be understood", "correct or remove them"),

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import pickletools
 from collections.abc import Iterator
-from io import BufferedReader, BytesIO
-from typing import Final
+from io import SEEK_END, BufferedReader, BytesIO
+from typing import IO, Final, cast
 
 TUPLES: Final = frozenset({"TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"})
 PUTS: Final = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
@@ -29,7 +29,7 @@ def deepest_tuple(file: BytesIO | BufferedReader, limit: int) -> int:
     stack: list[int] = []
     memo: dict[object, int] = {}
     try:
-        for opcode, argument, _ in pickletools.genops(file):
+        for opcode, argument, _ in pickletools.genops(cast(IO[bytes], _Bounded(file))):
             if opcode.name in PUTS:
                 memo[argument] = stack[-1]
             elif opcode.name == "MEMOIZE":
@@ -46,6 +46,30 @@ def deepest_tuple(file: BytesIO | BufferedReader, limit: int) -> int:
     except (ValueError, IndexError, KeyError):
         return deepest
     return deepest
+
+
+class _Bounded:
+    """A file of which no more is asked than there is: a pickle may claim texts of gigabytes."""
+
+    def __init__(self, file: BytesIO | BufferedReader) -> None:
+        self._file = file
+        start = file.tell()
+        self._end = file.seek(0, SEEK_END)
+        file.seek(start)
+
+    def read(self, count: int) -> bytes:
+        """So many bytes; ValueError where the file has fewer."""
+        if count > self._end - self._file.tell():
+            raise ValueError(f"expected {count} more bytes, got the end of the file")
+        return self._file.read(count)
+
+    def readline(self) -> bytes:
+        """Up to the end of a line."""
+        return self._file.readline()
+
+    def tell(self) -> int:
+        """Where it stands."""
+        return self._file.tell()
 
 
 def _taken(opcode: pickletools.OpcodeInfo, stack: list[int]) -> list[int]:

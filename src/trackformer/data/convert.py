@@ -15,7 +15,7 @@ from trackformer.data.annotations import AnnotatedData
 from trackformer.data.formats.format import Format
 from trackformer.data.formats.known import FORMATS
 from trackformer.data.formats.names import FormatName
-from trackformer.data.formats.traits import traits_of
+from trackformer.data.formats.parts.traits import traits_of
 from trackformer.data.read import read_annotations, recognised_format
 from trackformer.errors import DataError
 from trackformer.image_files import image_size

@@ -9,8 +9,8 @@ from trackformer.data.annotations import AnnotatedData
 from trackformer.data.clips.settings import SourceSettings
 from trackformer.data.formats.known import FORMATS
 from trackformer.data.formats.limits.containment import within_data
-from trackformer.data.formats.malformed import MalformedError, Report, refuse
 from trackformer.data.formats.names import FormatName
+from trackformer.data.formats.parts.malformed import MalformedError, Report, refuse
 from trackformer.data.synthetic.dataset import synthetic_data
 from trackformer.errors import DataError
 

@@ -68,10 +68,16 @@ def tracked_frame_program(model: TrackFormer) -> torch.export.ExportedProgram:
         model: In evaluation mode, on the processor; unchanged.
 
     Raises:
-        ConfigError: It predicts masks, is in training mode, or is one for inference already.
+        ConfigError: It predicts masks, wants padding of a fixed size, is in training mode, or is
+            one for inference already.
     """
     if model.predicts_masks:
         raise ConfigError("masks cannot be exported: expected a model without a mask head")
+    if model.settings.input.canvas is not None:
+        raise ConfigError(
+            "padded_height: frames of a fixed padded size cannot be exported: expected a model "
+            "without one"
+        )
     frame = TrackedFrame(optimize_for_inference(model))
     replace_modules(frame, shift_in_bias)
     # Weights in the usual order, for whoever reads them.

@@ -9,11 +9,20 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from trackformer.devices import forked_children_use_one_thread
 from trackformer.errors import ConfigError
 from trackformer.models.detector import Detector, Segmenter
 from trackformer.models.fingerprint import fingerprint_of
+from trackformer.models.parts.image_share import (
+    answer_from_network,
+    image_share,
+    proposed_to_network,
+    queries_from_network,
+    queries_to_network,
+    without_padding,
+)
 from trackformer.models.parts.query_groups import followed_by
-from trackformer.models.settings import ModelSettings
+from trackformer.models.settings import HuggingFaceSettings, ModelSettings
 from trackformer.types import (
     DecoderOutput,
     DecoderQueries,
@@ -40,6 +49,7 @@ class TrackFormer(nn.Module):
 
     def __init__(self, detector: Detector, settings: ModelSettings) -> None:
         super().__init__()
+        forked_children_use_one_thread()
         self.settings = settings
         # Registered as a submodule; the cast only tells the type checker that it is one.
         self.detector = cast(nn.Module, detector)
@@ -90,7 +100,14 @@ class TrackFormer(nn.Module):
 
     def encode(self, images: Images, previous: FrameFeatures | None = None) -> Memory:
         """The part of `forward` that does not depend on tracks."""
-        return self._as_detector.encode(images, previous)
+        if self.settings.input.canvas is None:
+            return self._as_detector.encode(images, previous)
+        seen = images
+        if isinstance(self.settings.detector, HuggingFaceSettings):
+            # These networks know no padding, and looked at it as at the rest while they learned.
+            seen = without_padding(images)
+        memory = self._as_detector.encode(seen, previous)
+        return replace(memory, image_share=image_share(images))
 
     def decode(
         self,
@@ -100,7 +117,7 @@ class TrackFormer(nn.Module):
     ) -> ModelOutput:
         """The part of `forward` that does; `memory` may be used again with other track queries."""
         queries = self._queries(memory, track_queries, proposed)
-        answer = self._as_detector.decode(memory, queries)
+        answer = self._decoded(memory, queries)
         output = self._output(memory, queries, answer, _count(track_queries))
         return output if proposed is None else replace(output, num_proposed=proposed.boxes.shape[1])
 
@@ -120,7 +137,7 @@ class TrackFormer(nn.Module):
             proposed: As in `decode`.
         """
         queries = self._queries(memory, track_queries, proposed)
-        answer = self._as_detector.decode(memory, followed_by(queries, others))
+        answer = self._decoded(memory, followed_by(queries, others))
         asked, beside = (
             DecoderOutput(
                 answer.class_logits[:, :, rows],
@@ -178,7 +195,8 @@ class TrackFormer(nn.Module):
         """Track queries in front of the object queries, of which the proposals are the last."""
         if proposed is not None and proposed.boxes.shape[1] == 0:
             proposed = None
-        objects = self._as_detector.object_queries(memory, proposed)
+        proposed = proposed_to_network(proposed, memory)
+        objects = queries_from_network(self._as_detector.object_queries(memory, proposed), memory)
         if tracks is None or _count(tracks) == 0:
             return objects
         content = self.as_content(tracks.embeddings.to(objects.content.dtype))
@@ -192,6 +210,11 @@ class TrackFormer(nn.Module):
             is_padding=torch.cat([tracks.is_padding, objects.is_padding], dim=1),
             proposals=objects.proposals,
         )
+
+    def _decoded(self, memory: Memory, queries: DecoderQueries) -> DecoderOutput:
+        """Answers whose boxes are shares of the image, whatever the network's are."""
+        answer = self._as_detector.decode(memory, queries_to_network(queries, memory))
+        return answer_from_network(answer, memory)
 
     def _output(
         self, memory: Memory, queries: DecoderQueries, answer: DecoderOutput, num_track_queries: int

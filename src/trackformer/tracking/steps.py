@@ -126,6 +126,7 @@ def _of_one(memory: Memory, row: int) -> Memory:
         is_padding=memory.is_padding[one],
         valid_ratios=memory.valid_ratios[one],
         position=None if memory.position is None else memory.position[one],
+        image_share=None if memory.image_share is None else memory.image_share[one],
         features=tuple(level[one] for level in memory.features),
         mask_input=None if memory.mask_input is None else _mask_input_of(memory.mask_input, one),
         frame=None

@@ -261,7 +261,13 @@ def prepare(model: FrameModel, pixels: UInt8[np.ndarray, "H W 3"], device: torch
     settings = model.settings.input
     height, width = pixels.shape[:2]
     resized = resize(pixels, input_size((height, width), settings), settings.resampling)
-    return Images.from_list([normalise(resized, settings, device)])
+    canvas = settings.canvas
+    if canvas is not None and (resized.shape[0] > canvas[0] or resized.shape[1] > canvas[1]):
+        raise DataError(
+            f"a frame of {height} x {width} pixels becomes {resized.shape[0]} x {resized.shape[1]} "
+            f"for this model, expected no more than its padded size {canvas[0]} x {canvas[1]}"
+        )
+    return Images.from_list([normalise(resized, settings, device)], canvas=canvas)
 
 
 def as_objects(

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs
@@ -19,9 +18,7 @@ from trackformer.checkpoints.classes import with_classes
 from trackformer.checkpoints.load import load_weights
 from trackformer.data.annotations import AnnotatedData
 from trackformer.data.clips.draw import BatchShare, ClipDataset
-from trackformer.data.formats.class_lists import check_objects, with_only_classes
-from trackformer.data.read import read_source
-from trackformer.errors import ConfigError, DataError
+from trackformer.errors import ConfigError
 from trackformer.evaluation.trials.validation import Validation, read_validation
 from trackformer.input_settings import InputSettings
 from trackformer.models.build import build_model
@@ -253,40 +250,6 @@ def check_model_is_named(settings: TrainingSettings) -> None:
     if (settings.model is None) == (settings.initial is None):
         got = "neither" if settings.model is None else "both"
         raise ConfigError(f"expected exactly one of the settings model and initial, got {got}")
-
-
-def read_sources(settings: TrainingSettings) -> list[tuple[AnnotatedData, float]]:
-    """The training data with their weights, all labels counted in the classes to train.
-
-    Raises:
-        ConfigError: Data have no class that is to be trained.
-        DataError: Data cannot be read, or have no object.
-    """
-    sources = []
-    for source in settings.sources:
-        data, name = read_source(source), str(source.path or "synthetic scenes")
-        check_objects(data, name)
-        try:
-            chosen = with_only_classes(data, settings.class_names, source.classes)
-        except DataError as error:
-            raise ConfigError(f"{name}: {error}") from error
-        check_objects(chosen, name)
-        sources.append((chosen, source.weight))
-    return sources
-
-
-def empty_classes(
-    sources: list[tuple[AnnotatedData, float]], class_names: tuple[str, ...]
-) -> list[str]:
-    """The classes to train of which no source has an object; scenes drawn on demand are not."""
-    counts = np.zeros(len(class_names), dtype=np.int64)
-    for data, _ in sources:
-        for sequence in data.sequences:
-            if not isinstance(sequence.frames, tuple):
-                return []
-            for frame in sequence.frames:
-                counts += np.bincount(frame.labels, minlength=len(class_names))
-    return [name for name, count in zip(class_names, counts, strict=True) if count == 0]
 
 
 def _quiet_worker(_index: int) -> None:

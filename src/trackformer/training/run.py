@@ -24,11 +24,10 @@ from trackformer.training.build_run import (
     build_loader,
     build_run,
     check_model_is_named,
-    empty_classes,
-    read_sources,
 )
 from trackformer.training.run_state import RunState, load_state, save_state
 from trackformer.training.settings import TrainingSettings
+from trackformer.training.sources import read_sources
 from trackformer.training.watching.look import Look
 from trackformer.training.watching.observation import ObservedFrame
 from trackformer.training.watching.progress import RunLog
@@ -47,7 +46,7 @@ def train(settings: TrainingSettings, *, resume: bool = False) -> Path:
     """
     _refuse_to_overwrite(settings.output, resume=resume)
     check_model_is_named(settings)
-    sources = read_sources(settings)
+    sources, notes = read_sources(settings)
     run = build_run(settings)
     if resume:
         _restore(run, load_state(settings.output / "last.pt"))
@@ -59,8 +58,8 @@ def train(settings: TrainingSettings, *, resume: bool = False) -> Path:
         _refuse_to_overwrite(settings.output, resume=resume or not is_main)
         log.say_what_is_left()
         log.record_run(sources)
-        for name in empty_classes(sources, settings.class_names):
-            log.say(f"note: no source has an object of class {name}; it stays unlearned")
+        for note in notes:
+            log.say(f"note: {note}")
         for clip in log.timed(batches):
             result = _step(run, clip)
             log.step(run.step, result.metrics)

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from trackformer.verbs.data.convert import add_image_folder_argument
 from trackformer.verbs.flags.model import WEIGHTS_HELP, add_model_arguments, load_network
 from trackformer.verbs.flags.settings_file import changes_in
 from trackformer.verbs.printing import print_whole
@@ -21,6 +22,7 @@ SUMMARY: Final = "Compare with SORT, ByteTrack, OC-SORT and BoT-SORT on the same
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What may be typed behind the verb."""
     parser.add_argument("data", type=Path, metavar="DATA", help="annotated videos")
+    add_image_folder_argument(parser)
     parser.add_argument(
         "--detections",
         type=Path,
@@ -48,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     from trackformer.evaluation.trials.comparison import compare, write_comparison
     from trackformer.tracking.settings import TrackerSettings
 
-    data = read_annotations(options.data)
+    data = read_annotations(options.data, image_folders=options.image_folder)
     given = None if options.detections is None else read_results(data, options.detections)
     changes = changes_in(options.settings)
     model = load_network(options)

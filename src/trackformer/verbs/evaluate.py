@@ -44,8 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--results",
         type=Path,
         metavar="PATH",
-        help="folder with NAME.txt or NAME/tracks.txt for each sequence NAME; for still images, a "
-        "COCO json file of detections",
+        help="folder with NAME.txt, NAME/tracks.txt or (TrackEval) data/NAME.txt for each sequence "
+        "NAME, of MOTChallenge or KITTI; for still images, a COCO json file of detections",
     )
     scored.add_argument(
         "--model", help=f"track or detect with this model first, then score: {MODEL_HELP}"
@@ -176,7 +176,7 @@ def _evaluate_boxes(options: argparse.Namespace) -> None:
     from trackformer.evaluation.reports.tracking_output import report_lines
 
     if options.model is None:
-        data, results = read_scored(options.ground_truth, options.results)
+        data, results = read_scored(options.ground_truth, options.results, options.image_folder)
     else:
         data, results = _tracks_of_model(options)
     if options.classes is not None:
@@ -197,7 +197,7 @@ def _only_classes(
     classes: str, data: AnnotatedData, results: Mapping[str, Sequence[ResultFrame]]
 ) -> tuple[AnnotatedData, Mapping[str, Sequence[ResultFrame]]]:
     """Some classes of annotations, and of results that count theirs as the annotations do."""
-    from trackformer.data.formats.class_lists import with_only_classes
+    from trackformer.data.formats.parts.class_lists import with_only_classes
     from trackformer.evaluation.reports.classes import only_named, relabelled
 
     asked = asked_classes(classes, data.class_names)

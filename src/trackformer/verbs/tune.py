@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from trackformer.verbs.data.convert import add_image_folder_argument
 from trackformer.verbs.flags.model import WEIGHTS_HELP, add_model_arguments, load_network
 from trackformer.verbs.printing import print_whole
 
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="settings file to write, for `trackformer track --settings`",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace FILE.yaml if it exists")
+    add_image_folder_argument(parser)
     add_model_arguments(parser, WEIGHTS_HELP)
     parser.add_argument("--metric", default="HOTA", help="what to maximise (default: HOTA)")
     parser.add_argument(
@@ -59,8 +61,10 @@ def run(options: argparse.Namespace) -> int:
     names = tuple(options.search or SEARCHED)
     check_names(names)
     check_destination(options.output, overwrite=options.overwrite)
-    data = read_annotations(options.data)
-    held_out = None if options.held_out is None else read_annotations(options.held_out)
+    data = read_annotations(options.data, image_folders=options.image_folder)
+    held_out = None
+    if options.held_out is not None:
+        held_out = read_annotations(options.held_out, image_folders=options.image_folder)
     model = load_network(options)
     tuning = _search(model, data, names, options)
     _print(tuning)

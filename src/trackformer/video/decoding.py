@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,7 +20,9 @@ from trackformer.video.frames import ASSUMED_FRAME_RATE, Frame, FrameSource
 from trackformer.video.timing import Timing, believable_rate, probe
 
 URL_SCHEMES: Final = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "srt", "udp", "rtp", "tcp")
-TIMEOUT_S: Final = 15.0
+OPENING_S: Final = 15.0
+"""So long a stream may take until it shows something."""
+SILENCE_S: Final = 10.0
 """A stream that is silent for this long counts as dropped."""
 CLEARLY_FEWER: Final = 0.95
 """Below this share of the declared frames or seconds a video without an error counts as cut off."""
@@ -32,18 +36,36 @@ def open_video(path: Path) -> FrameSource:
     Raises:
         DataError: The file is no video, or holds none that can be decoded.
     """
-    return _open(str(path), str(path), timeout_s=None, options={})
+    return _open(str(path), str(path), limits_s=None, options={})
 
 
-def open_stream(url: str) -> FrameSource:
+def open_standard_input() -> FrameSource:
+    """A video that another program writes; it can be read only once.
+
+    Raises:
+        DataError: It is no video, one that can only be read from its end (some `.mp4`), or nothing
+            but a keyboard.
+    """
+    if sys.stdin.isatty():
+        raise DataError("standard input: expected a video from another program, got a terminal")
+    return _open("pipe:0", "standard input", limits_s=None, options={})
+
+
+def open_stream(url: str, opening_s: float | None = None) -> FrameSource:
     """A network camera or a video on a server.
+
+    Args:
+        url: Its address.
+        opening_s: So many seconds it may take until it shows something; None: as many as usual.
 
     Raises:
         DataError: The address does not answer in time, or with something that is no video.
     """
     # Over UDP, the default, a lost datagram is a damaged picture.
     options = {"rtsp_transport": "tcp"} if url.lower().startswith("rtsp") else {}
-    return _open(url, without_credentials(url), timeout_s=TIMEOUT_S, options=options)
+    return _open(
+        url, without_credentials(url), limits_s=(opening_s or OPENING_S, SILENCE_S), options=options
+    )
 
 
 def is_url(source: str) -> bool:
@@ -62,15 +84,19 @@ def without_credentials(url: str) -> str:
 
 
 def _open(
-    location: str, name: str, timeout_s: float | None, options: dict[str, str]
+    location: str, name: str, limits_s: tuple[float, float] | None, options: dict[str, str]
 ) -> FrameSource:
+    start = time.monotonic()
     try:
         # Broken metadata must not keep anybody from the pictures.
-        container = av.open(location, options=options, timeout=timeout_s, metadata_errors="replace")
+        container = av.open(location, options=options, timeout=limits_s, metadata_errors="replace")
     except (av.error.FFmpegError, OSError) as error:
+        if limits_s is not None and time.monotonic() - start >= limits_s[0]:
+            # Some protocols call it invalid data when they are interrupted.
+            raise DataError(f"{name}: showed no video for {limits_s[0]:g} s") from error
         raise DataError(f"{name}: cannot be opened as a video: {error.strerror}") from error
     try:
-        timing = probe(Path(location)) if timeout_s is None else None
+        timing = probe(Path(location)) if limits_s is None else None
         video = _OpenVideo(container, _video_stream(container, name), name, timing)
     except DataError:
         container.close()
@@ -81,7 +107,7 @@ def _open(
         name=name,
         frame_rate=video.frame_rate(),
         num_frames=video.num_frames(),
-        frames=_read_frames(video, is_stream=timeout_s is not None),
+        frames=_read_frames(video, is_stream=limits_s is not None),
         release=container.close,
         remarks=video.remarks(),
         pixel_aspect=Fraction(1) if timing is None else timing.pixel_aspect,
@@ -175,6 +201,8 @@ def _packets(video: _OpenVideo, progress: _Progress) -> Iterator[Any]:
         for packet in video.container.demux(video.stream):
             progress.num_corrupt += packet.is_corrupt
             yield packet
+    except av.error.ExitError:
+        progress.broken_off = f"silent for {SILENCE_S:g} s"
     except (av.error.FFmpegError, OSError) as error:
         progress.broken_off = error.strerror or type(error).__name__
 

@@ -47,6 +47,7 @@ class FrameSource:
         *,
         pixel_aspect: Fraction = SQUARE,
         is_live: bool = False,
+        has_next: Callable[[], bool] = lambda: True,
     ) -> None:
         self.name = name
         """File, folder or address without credentials, for messages and file names."""
@@ -58,6 +59,8 @@ class FrameSource:
         """Width of a pixel in heights, as it is to be shown: television's are not square."""
         self.is_live = is_live
         """Frames may be missing, but each has the time of its arrival; it cannot be read again."""
+        self.has_next = has_next
+        """Whether the next frame, or the end, is there without waiting for a camera."""
         self._remarks = remarks
         self._frames = frames
         self._release = release

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Final
 
 from trackformer.errors import DataError
 from trackformer.video.frames import Frame, FrameSource
 
 LONGEST_WAIT_S: Final = 30.0
+_LOG: Final = logging.getLogger(__name__)
 _CLOSING_S: Final = 2.0
 """So long the reading thread may take to notice that nobody wants more."""
 
@@ -73,15 +76,27 @@ def live_source(
     """
     report = LiveReport()
     arrivals = _Arrivals(first, open_again, reading, report)
-    frames = arrivals.frames()
+    slot = _Slot(report, keeps_all=reading.every_frame)
+    thread = threading.Thread(
+        target=_read, args=(arrivals.frames(), slot), name="live source", daemon=True
+    )
+
+    def release() -> None:
+        arrivals.is_stopped.set()
+        slot.want_no_more()
+        # Reading may hang until the source's own time limit: then the thread ends by itself later.
+        thread.join(_CLOSING_S)
+
+    thread.start()
     return FrameSource(
         name=first.name,
         frame_rate=first.frame_rate,
         num_frames=None,
-        frames=_numbered(frames) if reading.every_frame else _newest(frames, arrivals, report),
-        release=arrivals.stop,
+        frames=_taken(slot),
+        release=release,
         remarks=report.remarks,
         is_live=True,
+        has_next=slot.is_filled,
     )
 
 
@@ -94,11 +109,9 @@ class _Arrivals:
     reading: LiveReading
     report: LiveReport
     is_stopped: threading.Event = field(default_factory=threading.Event)
-    is_begun: bool = False
 
     def frames(self) -> Generator[Frame, None, None]:
         """Numbered within each connection."""
-        self.is_begun = True
         start = last = None
         source: FrameSource | None = self.first
         while source is not None:
@@ -126,6 +139,9 @@ class _Arrivals:
             DataError: Often enough.
         """
         wait = self.reading.first_wait_s
+        if self.reading.reconnect:
+            # Said at once: until it is given up, minutes may pass without a frame.
+            _LOG.warning("%s; trying again, up to %d times", reason, self.reading.reconnect)
         for _ in range(self.reading.reconnect):
             if self.is_stopped.wait(wait):
                 return None
@@ -140,73 +156,74 @@ class _Arrivals:
         tries = f"; tried again {self.reading.reconnect} times" if self.reading.reconnect else ""
         raise DataError(f"{reason}{tries}")
 
-    def stop(self) -> None:
-        """Nobody wants more; who reads closes what it reads from."""
-        self.is_stopped.set()
-        if not self.is_begun:
-            self.first.close()
-
-
-def _numbered(frames: Iterator[Frame]) -> Generator[Frame, None, None]:
-    for index, frame in enumerate(frames):
-        yield replace(frame, frame_index=index)
-
 
 class _Slot:
-    """Room for one frame: a newer one takes the place of one that nobody took."""
+    """Room for one frame: a newer one takes the place of one that nobody took.
 
-    def __init__(self, report: LiveReport) -> None:
+    Args:
+        report: Where what is left out is counted.
+        keeps_all: A newer one waits instead until that is taken.
+    """
+
+    def __init__(self, report: LiveReport, *, keeps_all: bool) -> None:
         self._report = report
+        self._keeps_all = keeps_all
         self._changed = threading.Condition()
         self._frame: tuple[Frame, float] | None = None
         self._end: BaseException | None = None
+        self._is_wanted = True
+        self._is_taken_from = False
+
+    def is_filled(self) -> bool:
+        """Whether `take` need not wait."""
+        return self._frame is not None or self._end is not None
 
     def put(self, frame: Frame) -> None:
-        """In place of the frame before, if that is still there."""
+        """In place of the frame before, if that is still there, or behind it."""
         with self._changed:
-            self._report.num_dropped += self._frame is not None
+            if self._keeps_all:
+                self._changed.wait_for(lambda: self._frame is None or not self._is_wanted)
+            # What passes while a model is still being loaded, say, is not missed by anybody.
+            is_missed = self._frame is not None and self._is_wanted and self._is_taken_from
+            self._report.num_dropped += is_missed
             self._frame = frame, time.monotonic()
-            self._changed.notify()
+            self._changed.notify_all()
+
+    def want_no_more(self) -> None:
+        """Let who waits with a frame go on."""
+        with self._changed:
+            self._is_wanted = False
+            self._changed.notify_all()
 
     def end(self, reason: BaseException) -> None:
         """Nothing more comes."""
         with self._changed:
             self._end = reason
-            self._changed.notify()
+            self._changed.notify_all()
 
     def take(self) -> Frame:
         """Wait for a frame; what ended the source is raised behind the last one."""
         with self._changed:
+            self._is_taken_from = True
             self._changed.wait_for(lambda: self._frame is not None or self._end is not None)
             if self._frame is None:
                 assert self._end is not None
                 raise self._end
             (frame, arrival), self._frame = self._frame, None
+            self._changed.notify_all()
             age = time.monotonic() - arrival
             self._report.oldest_s = max(self._report.oldest_s, age)
             return frame
 
 
-def _newest(
-    frames: Generator[Frame, None, None], arrivals: _Arrivals, report: LiveReport
-) -> Generator[Frame, None, None]:
-    """Of frames that arrive in a thread of their own always the newest."""
-    slot = _Slot(report)
-    thread = threading.Thread(target=_read, args=(frames, slot), name="live source", daemon=True)
-    thread.start()
-    try:
-        index = 0
-        while True:
-            try:
-                frame = slot.take()
-            except StopIteration:
-                return
-            yield replace(frame, frame_index=index)
-            index += 1
-    finally:
-        arrivals.is_stopped.set()
-        # Reading may hang until the source's own time limit: then the thread ends by itself later.
-        thread.join(_CLOSING_S)
+def _taken(slot: _Slot) -> Generator[Frame, None, None]:
+    """The frames of the slot, which a thread fills as they arrive."""
+    for index in count():
+        try:
+            frame = slot.take()
+        except StopIteration:
+            return
+        yield replace(frame, frame_index=index)
 
 
 def _read(frames: Generator[Frame, None, None], slot: _Slot) -> None:

@@ -12,13 +12,16 @@ from trackformer.errors import DataError
 from trackformer.frame_files import IMAGE_SUFFIXES
 from trackformer.image_files import num_pictures
 from trackformer.video.cameras import open_camera
-from trackformer.video.decoding import is_url, open_stream, open_video
+from trackformer.video.decoding import is_url, open_standard_input, open_stream, open_video
 from trackformer.video.frame_folders import open_folder, open_glob, open_images
 from trackformer.video.frames import Frame, FrameSource
 from trackformer.video.image_stacks import open_stack
 from trackformer.video.live import LiveReading, live_source
 
 __all__ = ["Frame", "FrameSource", "LiveReading", "open_source"]
+STANDARD_INPUT: Final = "-"
+REOPENING_S: Final = 5.0
+"""A stream that dropped may take so long to show something, each time it is tried again."""
 NEWEST: Final = LiveReading()
 """As a viewer wants it."""
 
@@ -28,8 +31,9 @@ def open_source(source: str | Path | int, live: LiveReading = NEWEST) -> FrameSo
 
     Args:
         source: A video file, an image, a folder of images (natural order), a MOTChallenge sequence
-            folder, a glob pattern of images, a camera index (also as text), or the address of a
-            stream (RTSP, RTMP, HTTP). What exists on disk comes first: a folder may be named "0".
+            folder, a glob pattern of images, a camera index (also as text), the address of a stream
+            (RTSP, RTMP, HTTP, UDP, TCP), or - for a video from the standard input. What exists on
+            disk comes first: a folder may be named "0".
         live: How cameras and streams without an end are read: by default always the newest picture,
             and again after a drop. A video of known length on a server is read frame by frame.
 
@@ -41,7 +45,9 @@ def open_source(source: str | Path | int, live: LiveReading = NEWEST) -> FrameSo
         return _live(partial(open_camera, source), live)
     text = str(source)
     if is_url(text):
-        return _live(partial(open_stream, text), live)
+        return _live(
+            partial(open_stream, text), live, partial(open_stream, text, opening_s=REOPENING_S)
+        )
     path = Path(text).expanduser()
     if path.is_dir():
         return open_folder(path)
@@ -59,17 +65,25 @@ def _open_image(path: Path, name: str) -> FrameSource:
     return open_stack(path, count) if count > 1 else open_images([path], name)
 
 
-def _live(open_again: Callable[[], FrameSource], live: LiveReading) -> FrameSource:
-    source = open_again()
-    return source if source.num_frames is not None else live_source(source, open_again, live)
+def _live(
+    open_first: Callable[[], FrameSource],
+    live: LiveReading,
+    open_again: Callable[[], FrameSource] | None = None,
+) -> FrameSource:
+    source = open_first()
+    if source.num_frames is not None:
+        return source
+    return live_source(source, open_again or open_first, live)
 
 
 def _open_pattern_or_camera(text: str, path: Path, live: LiveReading) -> FrameSource:
+    if text == STANDARD_INPUT:
+        return open_standard_input()
     if text.isdecimal():
         return _live(partial(open_camera, int(text)), live)
     if glob.has_magic(text):
         return open_glob(str(path))
     raise DataError(
         f"{text}: no such file or folder; expected a video, a folder of images, "
-        "a pattern such as 'frames/*.jpg', a camera index or a stream's address"
+        "a pattern such as 'frames/*.jpg', a camera index, a stream's address or - (standard input)"
     )

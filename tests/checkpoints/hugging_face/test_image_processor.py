@@ -33,6 +33,11 @@ SPELLINGS = {
     "not normalised": {"size": {"height": 64, "width": 96}, "do_normalize": False},
     "not rescaled": {"size": {"height": 64, "width": 96}, "do_rescale": False, **MEAN},
     "another factor": {"size": {"height": 64, "width": 96}, "rescale_factor": 1 / 127.5},
+    "padded to a size": {
+        "size": {"max_height": 96, "max_width": 96},
+        "do_pad": True,
+        "pad_size": {"height": 96, "width": 128},
+    },
     "bicubic": {"size": {"height": 64, "width": 96}, "resample": 3},
 }
 OLD = {
@@ -46,7 +51,7 @@ REFUSED = {
     "size": {"size": {"shortest_edge": 64}},
     "size.": {"size": {"height": 10**12, "width": 64}},
     "resample": {"resample": 1},
-    "pad_size": {"size": [64, 64], "do_pad": True, "pad_size": {"height": 99, "width": 99}},
+    "pad_size": {"size": [64, 64], "do_pad": True, "pad_size": {"height": 99}},
     "image_std": {"do_normalize": True, "image_std": [0, 1, 1]},
     "image_mean": {"do_normalize": True, "image_mean": [0.5]},
     "image_processor_type": {"image_processor_type": "YolosImageProcessor"},
@@ -83,7 +88,7 @@ def ours(folder):
 @torch.no_grad()
 def assert_equal_answers(ours, theirs, stored):
     given = processor(theirs.config.model_type, stored)(images=PICTURE, return_tensors="pt")
-    expected = theirs(pixel_values=given["pixel_values"])
+    expected = theirs(**given)
 
     images = prepare(ours, PICTURE, ours.device)
     answer = ours(images)
@@ -91,7 +96,10 @@ def assert_equal_answers(ours, theirs, stored):
     torch.testing.assert_close(images.pixels, given["pixel_values"], atol=2e-4, rtol=1e-4)
     # Query selection ranks cells, and pixels differ in the last bit: from left to right instead.
     logits, boxes = from_left_to_right(answer.class_logits[-1], answer.boxes[-1])
-    their_logits, their_boxes = from_left_to_right(expected.logits, expected.pred_boxes)
+    # Theirs are shares of the padded picture, of which the image fills a part.
+    padded = torch.tensor(given["pixel_values"].shape[-2:])
+    part = (images.image_sizes[0] / padded).flip(0).repeat(2)
+    their_logits, their_boxes = from_left_to_right(expected.logits, expected.pred_boxes / part)
     torch.testing.assert_close(logits, their_logits, atol=5e-3, rtol=1e-3)
     torch.testing.assert_close(boxes, their_boxes, atol=5e-3, rtol=0)
 

@@ -10,8 +10,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
-from trackformer.data.formats.assembly import Corners, Entry, Kind, assemble_frame
-from trackformer.data.formats.writing import plain_name
+from trackformer.data.formats.parts.assembly import Corners, Entry, Kind, assemble_frame
+from trackformer.data.formats.parts.writing import plain_name
 
 SIZE = (48, 64)
 """(height, width) of every image."""

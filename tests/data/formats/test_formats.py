@@ -13,7 +13,7 @@ import pytest
 from trackformer.data.convert import convert_annotations
 from trackformer.data.formats.known import FORMATS
 from trackformer.data.formats.names import FormatName
-from trackformer.data.formats.traits import Trait
+from trackformer.data.formats.parts.traits import Trait
 from trackformer.data.read import read_annotations, recognised_format
 from trackformer.errors import DataError
 from trackformer.verbs.data.convert import FORMAT_NAMES
@@ -247,3 +247,28 @@ def test_two_images_of_one_name_are_refused(tmp_path: Path):
     with pytest.raises(DataError, match=r"expected a name unlike that of 1\.bmp"):
         convert_annotations(tmp_path, tmp_path / "out", "coco")
     assert not (tmp_path / "out").exists()
+
+
+def scalabel_labels(tmp_path: Path, *labels: dict) -> Path:
+    cv2.imwrite(str(tmp_path / "1.png"), np.zeros((200, 200, 3), np.uint8))
+    (tmp_path / "a.json").write_text(json.dumps([{"name": "1.png", "labels": list(labels)}]))
+    return tmp_path / "a.json"
+
+
+def test_a_turned_box_of_scalabel_becomes_the_upright_one_around_it(tmp_path: Path):
+    turned = {"cx": 100, "cy": 120, "w": 100, "h": 40, "a": 90}
+    path = scalabel_labels(tmp_path, {"category": "car", "rbox": turned})
+    (frame,) = read_annotations(path).sequences[0].frames
+    assert frame.boxes_xyxy.tolist() == [[80, 70, 120, 170]]
+
+
+def test_outlines_of_scalabel_are_passed_over_where_their_category_has_no_boxes(tmp_path: Path):
+    box = {"x1": 1, "y1": 2, "x2": 30, "y2": 40}
+    lane, car = {"category": "lane", "poly2d": []}, {"category": "car", "poly2d": []}
+    boxed = {"category": "car", "box2d": box}
+    (frame,) = read_annotations(scalabel_labels(tmp_path, lane, boxed)).sequences[0].frames
+    assert len(frame.boxes_xyxy) == 1
+    with pytest.raises(
+        DataError, match="expected a box2d or rbox, as other labels of its category"
+    ):
+        read_annotations(scalabel_labels(tmp_path, lane, boxed, car))

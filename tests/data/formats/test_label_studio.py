@@ -9,8 +9,8 @@ import pytest
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
 from trackformer.data.convert import write_annotations
-from trackformer.data.formats.assembly import Entry, assemble_frames
-from trackformer.data.formats.malformed import refuse
+from trackformer.data.formats.parts.assembly import Entry, assemble_frames
+from trackformer.data.formats.parts.malformed import refuse
 from trackformer.data.read import read_annotations, recognised_format
 from trackformer.errors import DataError
 

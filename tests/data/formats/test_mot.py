@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 
 from trackformer.data.formats.mot.reading import (
-    MotResultsWriter,
     read_mot,
     read_mot_ground_truth,
     read_mot_results,
@@ -257,11 +256,14 @@ def test_a_result_line_counts_from_one(tmp_path):
     assert path.read_text() == "1,3,11.000,21.000,30.000,40.000,0.9000,-1,-1,-1\n"
 
 
-def test_a_frame_is_in_the_file_before_the_writer_is_closed(tmp_path):
-    writer = MotResultsWriter(tmp_path / "tracks.txt")
-    writer.append(results_of(0, [[0, 0, 5, 5]] * 500))
-    assert len(read_mot_results(tmp_path / "tracks.txt")[0].scores) == 500
-    writer.close()
+def test_a_result_file_appears_whole_or_not_at_all(tmp_path):
+    def frames():
+        yield results_of(0, [[0, 0, 5, 5]] * 500)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_mot_results(tmp_path / "tracks.txt", frames())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_results_make_an_empty_file_that_reads_back(tmp_path):
@@ -279,10 +281,8 @@ def test_detections_may_share_the_id_minus_one_and_lack_a_score(tmp_path):
 
 
 def test_frames_can_only_be_appended_in_order(tmp_path):
-    with MotResultsWriter(tmp_path / "tracks.txt") as writer:
-        writer.append(results_of(3, []))
-        with pytest.raises(ValueError, match="expected a frame after 3, got 3"):
-            writer.append(results_of(3, []))
+    with pytest.raises(ValueError, match="expected a frame after 3, got 3"):
+        write_mot_results(tmp_path / "tracks.txt", [results_of(3, []), results_of(3, [])])
 
 
 def test_boxes_that_are_not_numbers_are_not_written(tmp_path):

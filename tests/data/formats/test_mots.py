@@ -8,11 +8,11 @@ import torch
 
 from trackformer.data.formats.mot.mots import (
     MotsFrame,
-    MotsResultsWriter,
     is_mots,
     mots_frame_of,
     read_mots,
     read_mots_results,
+    write_mots_results,
 )
 from trackformer.data.formats.mot.mots_rows import boxes_of
 from trackformer.data.masks import RunLengths, decode_mask, encode_mask
@@ -123,9 +123,7 @@ def test_results_come_back(tmp_path: Path):
         MotsFrame(0, np.array([3, 1]), np.array([2, 1]), (LEFT, RIGHT)),
         MotsFrame(4, np.array([3]), np.array([2]), (RIGHT,)),
     ]
-    with MotsResultsWriter(tmp_path / "tracks_mots.txt") as writer:
-        for frame in frames:
-            writer.append(frame)
+    write_mots_results(tmp_path / "tracks_mots.txt", frames)
     again = read_mots_results(tmp_path / "tracks_mots.txt")
     assert [frame.frame_index for frame in again] == [0, 4]
     assert again[0].track_ids.tolist() == [3, 1]

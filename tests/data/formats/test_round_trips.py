@@ -14,9 +14,9 @@ from tests.data.formats.annotation_records import CLASSES, SIZE, Plan, data_of, 
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
 from trackformer.data.convert import write_annotations
-from trackformer.data.formats.assembly import Entry, Kind, assemble_frame
 from trackformer.data.formats.known import FORMATS
 from trackformer.data.formats.names import FormatName
+from trackformer.data.formats.parts.assembly import Entry, Kind, assemble_frame
 from trackformer.data.masks import MaskImage, Polygons, RunLengths, decode_mask
 from trackformer.data.read import read_annotations, recognised_format
 from trackformer.image_files import image_size

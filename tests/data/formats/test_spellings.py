@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from trackformer.data.formats.malformed import MalformedError
+from trackformer.data.formats.parts.malformed import MalformedError
 from trackformer.data.read import read_annotations
 from trackformer.evaluation.metrics.coco import evaluate_detections
 

@@ -8,8 +8,8 @@ import pytest
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
 from trackformer.data.convert import write_annotations
-from trackformer.data.formats.assembly import Entry, assemble_frames
-from trackformer.data.formats.malformed import refuse
+from trackformer.data.formats.parts.assembly import Entry, assemble_frames
+from trackformer.data.formats.parts.malformed import refuse
 from trackformer.data.read import read_annotations
 from trackformer.errors import DataError
 
@@ -59,6 +59,25 @@ def test_a_video_that_is_not_listed_is_named(written: Path):
         read_annotations(written)
 
 
+def test_a_video_or_column_twice_is_named(written: Path):
+    videos = (written / "videos.csv").read_text()
+    (written / "videos.csv").write_text(videos + videos.splitlines()[1] + "\n")
+    with pytest.raises(DataError, match=r"videos\.csv: expected each video once, got street"):
+        read_annotations(written)
+    (written / "videos.csv").write_text(videos.replace("width", "height"))
+    with pytest.raises(DataError, match=r"videos\.csv: expected each column once"):
+        read_annotations(written)
+
+
+def test_a_video_all_of_whose_rows_are_wrong_is_no_surprise(written: Path):
+    header = (written / "boxes.csv").read_text().splitlines()[0]
+    (written / "boxes.csv").write_text(f"{header}\nroad,0,0,1,person,.5,inf,2,3,4,1,False\n")
+    mistakes: list[Exception] = []
+    read_annotations(written, report=mistakes.append)
+    (mistake,) = mistakes
+    assert "row 1: expected numbers and a label" in str(mistake)
+
+
 def test_parquet_is_read_by_pyarrow_with_numbers_as_numbers(written: Path, tmp_path: Path):
     pyarrow = pytest.importorskip("pyarrow", reason="needs the extra parquet")
     from pyarrow.parquet import read_table
@@ -68,3 +87,14 @@ def test_parquet_is_read_by_pyarrow_with_numbers_as_numbers(written: Path, tmp_p
     assert table.schema.field("track_id").type == pyarrow.int64()
     assert table.column("right").to_pylist() == [3.5, 4.5]
     assert table.column("is_filled").to_pylist() == [False, True]
+
+
+@pytest.mark.parametrize("damaged", [b"stre\xbet", b"street"[:3] + b"\xff" * 3])
+def test_texts_of_parquet_that_are_none_are_refused(written: Path, tmp_path: Path, damaged: bytes):
+    pytest.importorskip("pyarrow", reason="needs the extra parquet")
+    write_annotations(read_annotations(written), tmp_path / "parquet", "parquet")
+    for name in ("boxes.parquet", "videos.parquet"):
+        content = (tmp_path / "parquet" / name).read_bytes()
+        (tmp_path / "parquet" / name).write_bytes(content.replace(b"street", damaged))
+    with pytest.raises(DataError, match=r"\.parquet: expected a table of Parquet"):
+        read_annotations(tmp_path / "parquet")

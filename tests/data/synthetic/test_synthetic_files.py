@@ -94,15 +94,18 @@ def test_files_that_are_there_stay(written, capsys):
     assert "exists already; choose another folder" in capsys.readouterr().err
 
 
-def test_a_sequence_that_fails_leaves_nothing(tmp_path):
-    data = drawn(skill="plain")
+def test_a_run_that_is_killed_leaves_nothing_that_looks_finished(tmp_path):
+    left = tmp_path / ".scenes.999999999.partial"
+    left.mkdir()
 
-    def stop():
+    def killed():
+        # As a kill leaves it: nothing under the name.
+        assert not (tmp_path / "scenes").exists()
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_sequences(data, tmp_path, on_sequence=stop)
-    assert [path.name for path in tmp_path.iterdir()] == ["plain-3-0001"]
+        write_sequences(drawn(skill="plain"), tmp_path / "scenes", killed)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_photographs_are_put_behind_the_scenes(tmp_path):

@@ -1,6 +1,7 @@
 """Several videos at once are as each alone."""
 
 import json
+import threading
 from pathlib import Path
 
 import av
@@ -16,6 +17,7 @@ from trackformer.tracking.tracker import Tracker, prepare_frame
 from trackformer.tracking.videos.run import track_video
 from trackformer.tracking.videos.streams import stream_folders, track_streams
 from trackformer.video.frames import Frame, FrameSource
+from trackformer.video.live import LiveReading, live_source
 from tracking.test_two_frames import small_model
 
 EAGER = TrackerSettings(birth_score=0.3, keep_score=0.3, reid_score=0.3, patience=1)
@@ -81,6 +83,28 @@ def test_a_stream_that_fails_does_not_stop_the_others(model, tmp_path):
     assert (cut.num_frames, cut.broken_off) == (2, "camera 7: no picture any more, 2 frames read")
     assert (whole.num_frames, whole.broken_off) == (4, None)
     assert [path.name for path in whole.files] == ["tracks.txt", "tracks.jsonl", "video.mp4"]
+
+
+@pytest.mark.parametrize("every_frame", [False, True])
+def test_a_slow_camera_does_not_hold_back_a_file_beside_it(model, tmp_path, every_frame):
+    file_is_read = threading.Event()
+    picture = np.full((48, 64, 3), 90, dtype=np.uint8)
+
+    def camera_frames():
+        assert file_is_read.wait(60)
+        yield Frame(picture, 0, None)
+        raise DataError("camera 7: no picture any more")
+
+    def file_frames():
+        yield from (Frame(picture, index, index / 10) for index in range(3))
+        file_is_read.set()
+
+    slow = FrameSource("camera 7", 25.0, None, camera_frames(), release=lambda: None)
+    camera = live_source(slow, lambda: slow, LiveReading(every_frame=every_frame, reconnect=0))
+    recording = FrameSource("recording", 10.0, 3, file_frames(), release=lambda: None)
+    runs = track_streams(model, [camera, recording], tmp_path / "out", EAGER, write_video=False)
+    assert [run.num_frames for run in runs] == [1, 3]
+    assert [run.broken_off for run in runs] == ["camera 7: no picture any more", None]
 
 
 def test_results_are_replaced_only_on_request(model, tmp_path):

@@ -38,9 +38,9 @@ def index_of(answer, seen, carried=None):
 
 
 class Story:
-    """Four frames: two objects, both carried; both gone and a third enters; the first returns."""
+    """Some frames, one after the other (those of figures/training_story.py have their own test)."""
 
-    def __init__(self, settings=PATIENT):
+    def __init__(self, settings):
         self.settings = settings
         self.carried = nothing_carried(torch.zeros(1, 4))
         self.history = []
@@ -51,44 +51,6 @@ class Story:
         self.carried = carry(self.carried, answer, 0, index, seen, self.settings)
         self.history.append((asked[0].tolist(), index.tolist(), self.carried.track_ids.tolist()))
         return self
-
-    def told(self):
-        self.frame(output([[LEFT, RIGHT, FAR]]), target([LEFT, RIGHT]))
-        # Object query 2 lies on the first object; its own track query is far away.
-        self.frame(
-            output([[FAR, RIGHT, LEFT, FAR, FAR]], tracks=2), target([RIGHT, LEFT], ids=[2, 1])
-        )
-        self.frame(output([[LEFT, RIGHT, FAR, FAR, MIDDLE]], tracks=2), target([MIDDLE], ids=[3]))
-        return self.frame(
-            output([[MIDDLE, LEFT, RIGHT, FAR, FAR, LEFT]], tracks=3),
-            target([LEFT, MIDDLE], ids=[1, 3]),
-        )
-
-
-def test_at_first_object_queries_find_both():
-    asked, index, carried = Story().told().history[0]
-    assert (asked, index) == ([], [0, 1, NO_OBJECT])
-    assert carried == [1, 2]
-
-
-def test_then_both_are_carried_though_an_object_query_is_closer():
-    asked, index, carried = Story().told().history[1]
-    assert (asked, index) == ([1, 0], [1, 0, NO_OBJECT, NO_OBJECT, NO_OBJECT])
-    assert carried == [1, 2]
-
-
-def test_then_both_are_gone_and_a_third_enters():
-    asked, index, carried = Story().told().history[2]
-    assert asked == [NO_OBJECT, NO_OBJECT]
-    assert index == [NO_OBJECT, NO_OBJECT, NO_OBJECT, NO_OBJECT, 0]
-    assert carried == [3, 1, 2]  # patience keeps the queries of the first two
-
-
-def test_then_the_first_is_found_again_by_its_own_query():
-    asked, index, carried = Story().told().history[3]
-    assert asked == [1, 0, NO_OBJECT]
-    assert index == [1, 0, NO_OBJECT, NO_OBJECT, NO_OBJECT, NO_OBJECT]
-    assert carried == [3, 1]  # the second was gone longer than patience
 
 
 def test_without_patience_the_first_must_be_found_anew():

@@ -80,10 +80,9 @@ def stored_input(folder: Path, kind: Literal["detr", "real_time"]) -> InputSetti
         processor = settings_from(StoredProcessor, defaults | given, str(path))
         _refuse_other_steps(processor)
         sides = _sides(processor, kind)
-        _refuse_padding(processor, sides)
-        values = _scale(processor)
+        values = _scale(processor) | _padding(processor, sides)
         content = {"rounding": "transformers", "resampling": _resampling(processor)}
-        return settings_from(InputSettings, content | sides | values, str(path))
+        return settings_from(InputSettings, {**content, **sides, **values}, str(path))
     except ConfigError as error:
         raise CheckpointError(_after(path, str(error))) from error
 
@@ -143,22 +142,22 @@ def _by_name(size: object, key: str) -> dict[str, int]:
     return sides
 
 
-def _refuse_padding(processor: StoredProcessor, sides: Mapping[str, int]) -> None:
-    """Padding to a fixed size: boxes of such models are shares of the padded picture, not ours."""
+def _padding(processor: StoredProcessor, sides: Mapping[str, int]) -> dict[str, int]:
+    """To which size every picture is padded; nothing where that is its own."""
     pads = processor.do_pad
     if processor.pad_and_return_pixel_mask is not None:
         pads = processor.pad_and_return_pixel_mask
     if not pads or processor.pad_size is None:
-        return
-    if _by_name(processor.pad_size, "pad_size") != sides:
-        raise ConfigError(
-            "pad_size: frames are not padded to a fixed size here, and boxes of a model that was "
-            f"trained so are shares of the padded picture; got {processor.pad_size!r} "
-            f"with size {processor.size!r}"
-        )
+        return {}
+    padded = _by_name(processor.pad_size, "pad_size")
+    if padded.keys() != {"height", "width"}:
+        raise ConfigError(f"pad_size: expected height and width, got {processor.pad_size!r}")
+    if padded == sides:
+        return {}
+    return {"padded_height": padded["height"], "padded_width": padded["width"]}
 
 
-def _scale(processor: StoredProcessor) -> dict[str, tuple[float, ...]]:
+def _scale(processor: StoredProcessor) -> dict[str, object]:
     """Mean and spread of values in [0, 1] that do what rescaling and normalising do."""
     factor = processor.rescale_factor if processor.do_rescale else 1.0
     mean: tuple[float, ...]

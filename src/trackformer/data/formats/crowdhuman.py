@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
-from trackformer.data.formats.assembly import Corners, Entry, Kind, assemble_frames
-from trackformer.data.formats.class_lists import ordered_classes
-from trackformer.data.formats.image_folders import folder_with, image_named
 from trackformer.data.formats.limits.numbers import finite, shown
-from trackformer.data.formats.malformed import MalformedError, Report, refuse
-from trackformer.data.formats.text_files import read_text
-from trackformer.data.formats.writing import image_suffix, still_or_frame_name
+from trackformer.data.formats.parts.assembly import Corners, Entry, Kind, assemble_frames
+from trackformer.data.formats.parts.class_lists import ordered_classes
+from trackformer.data.formats.parts.image_folders import folder_with, image_named
+from trackformer.data.formats.parts.malformed import MalformedError, Report, refuse
+from trackformer.data.formats.parts.text_files import read_text
+from trackformer.data.formats.parts.writing import image_suffix, still_or_frame_name
 from trackformer.errors import DataError
 from trackformer.image_files import image_size
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
-from trackformer.data.formats.malformed import Report
-from trackformer.data.formats.traits import Trait
+from trackformer.data.formats.parts.malformed import Report
+from trackformer.data.formats.parts.traits import Trait
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
-from trackformer.data.formats.assembly import NO_ID, Entry, Kind, assemble_frames, score_of
-from trackformer.data.formats.class_lists import ordered_classes
-from trackformer.data.formats.image_folders import list_frames, size_of_first
 from trackformer.data.formats.limits.numbers import MAX_FRAME, finite, video_length, whole
-from trackformer.data.formats.malformed import MalformedError, Report, refuse
-from trackformer.data.formats.text_files import read_text
-from trackformer.data.formats.writing import image_suffix, number, plain_name
+from trackformer.data.formats.parts.assembly import NO_ID, Entry, Kind, assemble_frames, score_of
+from trackformer.data.formats.parts.class_lists import ordered_classes
+from trackformer.data.formats.parts.image_folders import list_frames, size_of_first
+from trackformer.data.formats.parts.malformed import MalformedError, Report, refuse
+from trackformer.data.formats.parts.result_folders import tracker_data
+from trackformer.data.formats.parts.text_files import first_fields, read_text
+from trackformer.data.formats.parts.writing import image_suffix, number, plain_name
+from trackformer.data.results import ResultFrame
 from trackformer.errors import DataError
 
 LABELS, IMAGES, SEQUENCES = "label_02", "image_02", "evaluate_tracking.seqmap"
@@ -46,11 +50,61 @@ class _Line:
 
 
 def label_folder(path: Path) -> Path | None:
-    """The folder of label files that a path means: itself, or `label_02` in it (or in training)."""
+    """The folder of label files that a path means: itself, or `label_02` in it (or in training).
+
+    Also TrackEval's folder of a tracker's results, where they are KITTI's.
+    """
     if path.is_file():
-        return path.parent if path.parent.name == LABELS else None
+        return path.parent if path.parent.name == LABELS or is_kitti_file(path) else None
     choices = (path, path / LABELS, path / "training" / LABELS)
-    return next((folder for folder in choices if folder.name == LABELS and folder.is_dir()), None)
+    found = (folder for folder in choices if folder.name == LABELS and folder.is_dir())
+    results = tracker_data(path)
+    if results is not None and not any(map(is_kitti_file, sorted(results.glob("*.txt")))):
+        results = None
+    return next(found, results)
+
+
+def is_kitti_file(path: Path) -> bool:
+    """Whether a text file begins with a line whose third field is no number, but a class."""
+    if path.suffix != ".txt" or not path.is_file():
+        return False
+    fields = first_fields(path)
+    has_class = len(fields) >= MIN_COLUMNS and re.fullmatch(r"[A-Za-z_]\w*", fields[2]) is not None
+    return has_class and fields[2].lower() not in ("nan", "inf")
+
+
+def read_kitti_results(path: Path, class_names: Sequence[str]) -> tuple[ResultFrame, ...]:
+    """Read a tracker's file: the frames that have a line, in order; a missing score counts as 1.
+
+    Args:
+        path: The file.
+        class_names: Which the labels count; objects of other classes have the label -1.
+
+    Raises:
+        DataError: A line is malformed, or an id is there twice in a frame.
+    """
+    frames: dict[int, list[_Line]] = {}
+    for line in _read_lines(path, refuse):
+        if line.entry.kind is Kind.OBJECT:
+            frames.setdefault(line.entry.frame_index, []).append(line)
+    return tuple(_result(index, lines, class_names) for index, lines in sorted(frames.items()))
+
+
+def _result(index: int, lines: Sequence[_Line], class_names: Sequence[str]) -> ResultFrame:
+    ids = [line.entry.track_id for line in lines]
+    for row, track_id in enumerate(ids):
+        if track_id in ids[:row]:
+            where = lines[row].entry.where
+            raise DataError(f"{where}: expected each id once in a frame, got {track_id} again")
+    places = {name: label for label, name in enumerate(class_names)}
+    scores = [line.entry.score for line in lines]
+    return ResultFrame(
+        index,
+        np.array(ids, dtype=np.int64),
+        np.array([line.entry.box_xyxy for line in lines], dtype=np.float64),
+        np.array([1.0 if score is None else score for score in scores]),
+        np.array([places.get(line.class_name, -1) for line in lines], dtype=np.int64),
+    )
 
 
 def read_kitti(path: Path, report: Report = refuse) -> AnnotatedData:

@@ -29,6 +29,8 @@ from trackformer.data.formats.label_studio.writing import (
 )
 from trackformer.data.formats.mot.writing import mot_image_place, needs_class_names, write_mot
 from trackformer.data.formats.names import FormatName
+from trackformer.data.formats.parts.traits import Trait
+from trackformer.data.formats.parts.writing import grouped_image_place
 from trackformer.data.formats.recognising import (
     coco_file,
     is_mot,
@@ -44,8 +46,6 @@ from trackformer.data.formats.tables.parquet_files import (
     write_parquet,
 )
 from trackformer.data.formats.tracks import read_tracks, tracks_files, write_tracks
-from trackformer.data.formats.traits import Trait
-from trackformer.data.formats.writing import grouped_image_place
 from trackformer.data.formats.yolo.places import find_settings
 from trackformer.data.formats.yolo.reading import read_yolo
 from trackformer.data.formats.yolo.writing import write_yolo, yolo_image_place

@@ -7,11 +7,12 @@ from pathlib import Path
 from trackformer.data.annotations import AnnotatedData
 from trackformer.data.formats.coco.reading import read_coco
 from trackformer.data.formats.kitti import label_folder
-from trackformer.data.formats.malformed import Report
 from trackformer.data.formats.mot.benchmarks import benchmark_files
 from trackformer.data.formats.mot.folder import is_sequence_folder
 from trackformer.data.formats.mot.mots import is_mots, read_mots
 from trackformer.data.formats.mot.reading import read_mot
+from trackformer.data.formats.mot.result_sequences import result_files
+from trackformer.data.formats.parts.malformed import Report
 from trackformer.data.formats.scalabel import is_scalabel
 from trackformer.data.formats.tracks import tracks_files
 
@@ -23,7 +24,7 @@ def is_mot(path: Path) -> bool:
     if path.is_file():
         is_other = label_folder(path) is not None or bool(tracks_files(path))
         return path.suffix == ".txt" and not is_other
-    is_one = bool(benchmark_files(path)) or is_sequence_folder(path)
+    is_one = bool(benchmark_files(path) or result_files(path)) or is_sequence_folder(path)
     return is_one or any(is_sequence_folder(part) for part in path.glob("*/"))
 
 

@@ -15,13 +15,21 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
-from trackformer.data.formats.assembly import NO_ID, Corners, Entry, Kind, assemble_frames, score_of
-from trackformer.data.formats.class_lists import ordered_classes
-from trackformer.data.formats.image_folders import is_file, size_of_first
 from trackformer.data.formats.limits.numbers import finite, shown, size_of, whole
-from trackformer.data.formats.malformed import MalformedError, Report, refuse
-from trackformer.data.formats.text_files import read_json
-from trackformer.data.formats.writing import grouped_image_place, plain_name, required_size
+from trackformer.data.formats.parts.assembly import (
+    NO_ID,
+    Corners,
+    Entry,
+    Kind,
+    assemble_frames,
+    score_of,
+)
+from trackformer.data.formats.parts.class_lists import ordered_classes
+from trackformer.data.formats.parts.image_folders import is_file, size_of_first
+from trackformer.data.formats.parts.malformed import MalformedError, Report, refuse
+from trackformer.data.formats.parts.rotation import upright_hull
+from trackformer.data.formats.parts.text_files import read_json
+from trackformer.data.formats.parts.writing import grouped_image_place, plain_name, required_size
 from trackformer.errors import DataError
 
 Record: TypeAlias = Mapping[str, Any]
@@ -61,12 +69,12 @@ def read_scalabel(path: Path, report: Report = refuse) -> AnnotatedData:
     files = sorted(path.glob("*.json")) if path.is_dir() else [path]
     contents = {file: _read_content(file) for file in files}
     try:
-        class_names = _class_names(contents)
+        class_names, boxed = _class_names(contents), _boxed(contents)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise DataError(f"{path}: expected Scalabel's categories and labels: {error!r}") from error
     sequences: list[AnnotatedSequence] = []
     for file, content in contents.items():
-        dataset = _File(file, class_names, report)
+        dataset = _File(file, class_names, boxed, report)
         try:
             sequences += dataset.sequences(content["frames"])
         except KeyError as error:
@@ -152,6 +160,16 @@ def _class_names(contents: Mapping[Path, Record]) -> tuple[str, ...]:
     return tuple(declared) or ordered_classes(found, BDD_CLASSES)
 
 
+def _boxed(contents: Mapping[Path, Record]) -> frozenset[str]:
+    frames = (frame for content in contents.values() for frame in content["frames"])
+    labels = (label for frame in frames for label in frame.get("labels") or ())
+    return frozenset(
+        str(label.get("category"))
+        for label in labels
+        if label.get("box2d") is not None or label.get("rbox") is not None
+    )
+
+
 def _is_ignored(label: Record) -> bool:
     attributes = label.get("attributes") or {}
     is_marked = attributes.get("crowd", False) or attributes.get("ignored", False)
@@ -164,6 +182,8 @@ class _File:
 
     path: Path
     class_names: tuple[str, ...]
+    boxed: frozenset[str]
+    """Categories of which some object of the data has a box."""
     report: Report
 
     def sequences(self, frames: Sequence[Record]) -> Iterator[AnnotatedSequence]:
@@ -223,9 +243,12 @@ class _File:
         self, frame: Record, index: int, ids: dict[str, int], *, is_video: bool
     ) -> Iterator[Entry]:
         for place, label in enumerate(frame.get("labels") or (), start=1):
-            box, category = label.get("box2d"), label.get("category")
+            category = label.get("category")
             where = f"{self.path}: frame {frame['name']}, label {label.get('id', place)}"
-            if box is None:
+            if label.get("box2d") is None and label.get("rbox") is None:
+                if category in self.boxed:
+                    what = "expected a box2d or rbox, as other labels of its category have"
+                    self.report(MalformedError("malformed", where, what))
                 # Lanes and drivable areas have outlines only.
                 continue
             is_ignored = _is_ignored(label)
@@ -236,11 +259,11 @@ class _File:
                 self.report(MalformedError("unknown-class", where, what))
                 continue
             try:
-                corners = _corners(box)
+                corners = _corners(label)
                 visibility = finite((label.get("attributes") or {}).get("visibility", 1), "it")
                 track_id = _track_id(str(label.get("id", place)), ids) if is_video else place
             except (ValueError, KeyError, TypeError) as error:
-                what = f"expected a box2d with numbers: {error}"
+                what = f"expected a box2d or rbox with numbers: {error}"
                 self.report(MalformedError("malformed", where, what))
                 continue
             yield Entry(
@@ -260,7 +283,14 @@ def _frame_number(frame: Record) -> int:
     return whole(number, "a frame index")
 
 
-def _corners(box: Mapping[str, Any]) -> Corners:
+def _corners(label: Record) -> Corners:
+    """The box, or the upright one around a turned one."""
+    box, turned = label.get("box2d"), label.get("rbox")
+    if box is None and turned is not None:
+        x, y, width, height, degrees = (finite(turned[key], key) for key in ("cx", "cy", *"wha"))
+        half = width / 2, height / 2
+        return upright_hull((x - half[0], y - half[1], x + half[0], y + half[1]), degrees)
+    assert box is not None
     left, top, right, bottom = (finite(box[side], side) for side in ("x1", "y1", "x2", "y2"))
     return left, top, right, bottom
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
-from trackformer.data.formats.assembly import Entry, assemble_frames, score_of
 from trackformer.data.formats.limits.numbers import (
     MAX_FRAME,
     finite,
@@ -22,9 +21,10 @@ from trackformer.data.formats.limits.numbers import (
     video_length,
     whole,
 )
-from trackformer.data.formats.malformed import MalformedError, Report, refuse
-from trackformer.data.formats.text_files import read_text
-from trackformer.data.formats.writing import plain_name
+from trackformer.data.formats.parts.assembly import Entry, assemble_frames, score_of
+from trackformer.data.formats.parts.malformed import MalformedError, Report, refuse
+from trackformer.data.formats.parts.text_files import read_text
+from trackformer.data.formats.parts.writing import plain_name
 from trackformer.data.masks import RunLengths
 from trackformer.errors import DataError
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import cv2
 
-from trackformer.atomic_files import atomic_path, clear_leftovers, partial_path
+from trackformer.atomic_files import whole_folder
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
 from trackformer.data.masks import RunLengths, decode_mask
 from trackformer.errors import DataError
@@ -46,7 +44,7 @@ class _Outlines:
 def write_sequences(
     data: AnnotatedData, folder: Path, on_sequence: Callable[[], None] = lambda: None
 ) -> Written:
-    """Write all sequences; each appears under its name only when it is whole.
+    """Write all sequences, or none: they appear under their names when the last one is whole.
 
     Args:
         data: Frames with their pixels; with segmentations in all frames, or in none.
@@ -61,28 +59,16 @@ def write_sequences(
             raise DataError(f"{folder / name}: exists already; choose another folder")
     written, outlines = Written(), _Outlines()
     try:
-        for sequence in data.sequences:
-            with _whole(folder / sequence.name) as partial:
-                _write_sequence(sequence, data.class_names, partial, written, outlines)
-            on_sequence()
-        if outlines.annotations:
-            _write_outlines(outlines, data.class_names, folder / OUTLINES)
+        with whole_folder(folder) as partial:
+            for sequence in data.sequences:
+                place = partial / sequence.name
+                _write_sequence(sequence, data.class_names, place, written, outlines)
+                on_sequence()
+            if outlines.annotations:
+                _write_outlines(outlines, data.class_names, partial / OUTLINES)
     except OSError as error:
         raise DataError(f"{folder}: cannot be written to: {error.strerror}") from error
     return written
-
-
-@contextmanager
-def _whole(folder: Path) -> Iterator[Path]:
-    """A folder to write to that takes its name when all went well, and is gone otherwise."""
-    clear_leftovers(folder)
-    partial = partial_path(folder)
-    partial.mkdir(parents=True)
-    try:
-        yield partial
-        partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _write_sequence(
@@ -94,7 +80,7 @@ def _write_sequence(
 ) -> None:
     assert sequence.image_size is not None
     for part in ("img1", "gt"):
-        (folder / part).mkdir()
+        (folder / part).mkdir(parents=True)
     height, width = sequence.image_size
     video_id = written.sequences + 1
     outlines.videos.append(
@@ -174,5 +160,4 @@ def _write_outlines(outlines: _Outlines, class_names: tuple[str, ...], path: Pat
         "annotations": outlines.annotations,
         "categories": categories,
     }
-    with atomic_path(path) as partial:
-        partial.write_text(json.dumps(content), encoding="utf-8")
+    path.write_text(json.dumps(content), encoding="utf-8")

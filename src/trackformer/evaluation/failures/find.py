@@ -10,7 +10,7 @@ from typing import Literal
 
 from trackformer.atomic_files import whole_file
 from trackformer.data.annotations import AnnotatedSequence
-from trackformer.evaluation.failures.costs import SwitchCost, switch_costs
+from trackformer.evaluation.failures.costs import switch_costs
 from trackformer.evaluation.failures.misses import Miss, MissCause, find_misses
 from trackformer.evaluation.failures.switches import Cause, Switch, find_switches
 from trackformer.evaluation.metrics.tracking import MatchedSequence
@@ -63,8 +63,13 @@ class FailureGroup:
 def find_failures(sequence: AnnotatedSequence, matched: MatchedSequence) -> tuple[Failure, ...]:
     """Every switch and every miss of a sequence, in no particular order."""
     pairs = zip(find_switches(sequence, matched), switch_costs(sequence, matched), strict=True)
-    switches = tuple(_of_switch(switch, cost) for switch, cost in pairs)
-    return switches + tuple(_of_miss(miss) for miss in find_misses(sequence, matched))
+    switches = tuple(
+        _failure("switch", each, each.frame, cost.boxes, cost.cost) for each, cost in pairs
+    )
+    return switches + tuple(
+        _failure("miss", each, each.last_frame, each.last_frame - each.frame + 1, each.cost)
+        for each in find_misses(sequence, matched)
+    )
 
 
 def worst_first(failures: Sequence[Failure]) -> tuple[Failure, ...]:
@@ -106,33 +111,17 @@ def write_failures(
             writer.writerow(row | {"picture": pictures.get(failure, "")})
 
 
-def _of_switch(switch: Switch, cost: SwitchCost) -> Failure:
+def _failure(kind: Kind, found: Switch | Miss, last_frame: int, boxes: int, cost: float) -> Failure:
     return Failure(
-        kind="switch",
-        cause=switch.cause,
-        sequence=switch.sequence,
-        object_id=switch.object_id,
-        frame=switch.frame,
-        last_frame=switch.frame,
-        last_matched_frame=switch.last_matched_frame,
-        old_track=switch.old_track,
-        new_track=switch.new_track,
-        boxes=cost.boxes,
-        cost=cost.cost,
-    )
-
-
-def _of_miss(miss: Miss) -> Failure:
-    return Failure(
-        kind="miss",
-        cause=miss.cause,
-        sequence=miss.sequence,
-        object_id=miss.object_id,
-        frame=miss.frame,
-        last_frame=miss.last_frame,
-        last_matched_frame=miss.last_matched_frame,
-        old_track=miss.old_track,
-        new_track=miss.new_track,
-        boxes=miss.last_frame - miss.frame + 1,
-        cost=miss.cost,
+        kind=kind,
+        cause=found.cause,
+        sequence=found.sequence,
+        object_id=found.object_id,
+        frame=found.frame,
+        last_frame=last_frame,
+        last_matched_frame=found.last_matched_frame,
+        old_track=found.old_track,
+        new_track=found.new_track,
+        boxes=boxes,
+        cost=cost,
     )

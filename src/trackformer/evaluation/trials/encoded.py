@@ -103,11 +103,12 @@ def track_encoded(
 
 def repeated(memory: Memory, count: int) -> Memory:
     """One frame's memory for each of several trackers, without copying it."""
-    position = memory.position
+    position, share = memory.position, memory.image_share
     return replace(
         memory,
         tokens=memory.tokens.expand(count, -1, -1),
         is_padding=memory.is_padding.expand(count, -1),
         valid_ratios=memory.valid_ratios.expand(count, -1, -1),
         position=None if position is None else position.expand(count, -1, -1),
+        image_share=None if share is None else share.expand(count, -1),
     )

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Final
 
 from trackformer.data.annotations import AnnotatedData
-from trackformer.data.formats.class_lists import (
+from trackformer.data.formats.coco.results import still_images_file
+from trackformer.data.formats.names import FormatName
+from trackformer.data.formats.parts.class_lists import (
     check_objects,
     with_only_classes,
     without_unused,
 )
-from trackformer.data.formats.coco.results import still_images_file
-from trackformer.data.formats.names import FormatName
 from trackformer.data.read import read_annotations
 from trackformer.errors import ConfigError
 from trackformer.evaluation.reports.detection import detection_scores_by_name

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from trackformer.data.annotations import AnnotatedFrame, AnnotatedSequence
-from trackformer.data.formats.assembly import Entry, assemble_frame
+from trackformer.data.formats.parts.assembly import Entry, assemble_frame
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,8 +14,9 @@ from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.tracker import Tracker
 from trackformer.tracking.videos.clock import clock_of
 from trackformer.tracking.videos.outputs import as_record
-from trackformer.tracking.videos.reading import Reading
+from trackformer.tracking.videos.reading import prepared_frames
 from trackformer.tracking.videos.run import VideoRun, public_boxes
+from trackformer.tracking.videos.whole_frames import WholeFrames
 from trackformer.video.frames import FrameSource
 
 
@@ -46,9 +47,9 @@ def track_to_lines(  # noqa: PLR0913 - each is a choice of its own, and most hav
     start = time.monotonic()
     tracker = Tracker(model, settings)
     clock = clock_of(tracker, source, timed=timed)
-    reading = Reading(source, model)
+    reading = WholeFrames(source)
     num_objects = 0
-    with closing(reading.frames()) as frames:
+    with closing(prepared_frames(reading, model)) as frames:
         for frame, prepared in frames:
             found = tracker.update(
                 prepared,

@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from trackformer.data.formats.mot.mots import MotsResultsWriter, mots_frame_of
+from trackformer.data.formats.mot.mots import mots_frame_of, mots_lines
 from trackformer.data.formats.mot.published_results import written_as_published
-from trackformer.data.formats.mot.reading import MotResultsWriter
+from trackformer.data.formats.mot.reading import mot_lines
 from trackformer.data.formats.tracks import VIDEO, video_record
 from trackformer.data.masks import RunLengths, encode_mask
 from trackformer.data.results import result_of, result_of_detections
@@ -41,9 +41,10 @@ class FileSizes:
 class ResultsWriter:
     """Open files of one video; made by `open_outputs`."""
 
-    _rows: MotResultsWriter
+    _files: OutputFiles
+    _rows: WholeLines
     _lines: WholeLines
-    _masks: MotsResultsWriter | None
+    _masks: WholeLines | None
     _video: VideoWriter | None
     _drawer: TrackDrawer
     _as_published: bool
@@ -62,13 +63,14 @@ class ResultsWriter:
         else:
             result = result_of_detections(found)
         try:
-            self._rows.append(written_as_published(result) if self._as_published else result)
+            published = written_as_published(result) if self._as_published else result
+            self._rows.write(mot_lines(published, self._files.rows))
             record = as_record(frame, found)
             if frame.frame_index == 0:
                 record[VIDEO] = self._video_record(frame)
             self._lines.write((json.dumps(record) + "\n").encode())
             if self._masks is not None and isinstance(found, TrackedObjects):
-                self._masks.append(mots_frame_of(found))
+                self._masks.write(mots_lines(mots_frame_of(found)))
         except OSError as error:
             raise DataError(f"results cannot be written: {error.strerror}") from error
         tallies: tuple[Tally, ...] = ()
@@ -85,8 +87,8 @@ class ResultsWriter:
         """How long the files are now; later they can be cut back to it and go on from there."""
         if self._video is not None:
             self._video.begin_piece()
-        masks = 0 if self._masks is None else self._masks.num_bytes()
-        return FileSizes(self._rows.num_bytes(), self._lines.tell(), masks)
+        masks = 0 if self._masks is None else self._masks.tell()
+        return FileSizes(self._rows.tell(), self._lines.tell(), masks)
 
     def is_on_disk(self, num_frames: int) -> bool:
         """Whether no kill can take these frames from the video any more; rows are there at once."""
@@ -138,11 +140,11 @@ def open_outputs(
     with ExitStack() as stack:
         stack.enter_context(only_writer(files.rows.parent))
         try:
-            rows = stack.enter_context(MotResultsWriter(files.rows, kept.sizes.rows))
+            rows = stack.enter_context(open_growing(files.rows, kept.sizes.rows))
             lines = stack.enter_context(open_growing(files.lines, kept.sizes.lines))
             masks = None
             if files.masks is not None:
-                masks = stack.enter_context(MotsResultsWriter(files.masks, kept.sizes.masks))
+                masks = stack.enter_context(open_growing(files.masks, kept.sizes.masks))
         except OSError as error:
             raise DataError(f"{error.filename}: cannot be written: {error.strerror}") from error
         video = None
@@ -155,7 +157,7 @@ def open_outputs(
                 _follow(drawer, files.lines, kept.image_size)
         counter = None if zones is None else stack.enter_context(zones)
         yield ResultsWriter(
-            rows, lines, masks, video, drawer, as_published, source, class_names, counter
+            files, rows, lines, masks, video, drawer, as_published, source, class_names, counter
         )
 
 

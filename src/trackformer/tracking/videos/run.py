@@ -24,11 +24,12 @@ from trackformer.tracking.videos.clock import clock_of
 from trackformer.tracking.videos.output_files import OutputFiles, check_output, output_files
 from trackformer.tracking.videos.outputs import open_outputs
 from trackformer.tracking.videos.progress import progress_bar
-from trackformer.tracking.videos.reading import Reading
+from trackformer.tracking.videos.reading import prepared_frames
 from trackformer.tracking.videos.run_state import StreamState
 from trackformer.tracking.videos.saved_video import SavedVideo, before_video, tracker_behind
 from trackformer.tracking.videos.saving import SAVE_EVERY, Saving
 from trackformer.tracking.videos.video_run import VideoRun as VideoRun
+from trackformer.tracking.videos.whole_frames import WholeFrames
 from trackformer.tracking.videos.zones import ZoneCounter
 from trackformer.video.frames import Frame, FrameSource
 from trackformer.video.live import LiveReading
@@ -191,9 +192,9 @@ def _run(
     zones: ZoneCounter | None,
 ) -> VideoRun:
     start = time.monotonic()
-    reading = Reading(source, model, saved.num_frames)
+    reading = WholeFrames(source, saved.num_frames)
     as_published = saved.tracker.settings.compatibility == "reference"
-    with closing(reading.frames()) as frames, progress_bar() as progress:
+    with closing(prepared_frames(reading, model)) as frames, progress_bar() as progress:
         # Before the files are opened: a video without any frame leaves earlier ones alone.
         first = next(frames, None)
         if first is None:
@@ -233,10 +234,10 @@ def _run(
 
 def _run_detector(detector: ObjectDetector, source: FrameSource, files: OutputFiles) -> VideoRun:
     start = time.monotonic()
-    reading = Reading(source, detector.model)
+    reading = WholeFrames(source)
     num_objects = 0
     with (
-        closing(reading.frames()) as frames,
+        closing(prepared_frames(reading, detector.model)) as frames,
         nullcontext(next(frames)) as first,
         open_outputs(files, source, detector.model.settings.class_names) as writer,
         progress_bar() as progress,

@@ -19,7 +19,7 @@ from trackformer.tracking.tracker import PreparedFrame, Tracker
 from trackformer.tracking.videos.clock import clock_of
 from trackformer.tracking.videos.output_files import OutputFiles
 from trackformer.tracking.videos.outputs import ResultsWriter, open_outputs
-from trackformer.tracking.videos.reading import Reading
+from trackformer.tracking.videos.reading import prepared_frames
 from trackformer.tracking.videos.run import Source, VideoRun, opened
 from trackformer.tracking.videos.run_state import (
     SourceMark,
@@ -29,6 +29,7 @@ from trackformer.tracking.videos.run_state import (
     nothing_yet,
 )
 from trackformer.tracking.videos.saved_video import kept_of
+from trackformer.tracking.videos.whole_frames import WholeFrames
 from trackformer.video.frames import Frame, FrameSource
 from trackformer.video.live import LiveReading
 
@@ -58,9 +59,12 @@ class Stream:
         self._frames: Iterator[tuple[Frame, PreparedFrame]] = iter(())
         self._writer: ResultsWriter | None = None
         self._current: tuple[Frame, PreparedFrame] | None = None
-        self._reading: Reading | None = None
+        self._reading: WholeFrames | None = None
         self._failure: str | None = None
         self._opened: FrameSource | None = None
+        self._class_names: tuple[str, ...] = ()
+        self.is_open = False
+        """Whether more frames may come."""
         self._start = time.monotonic()
         self._num_frames = self._before.num_frames
         self._num_objects = self._before.num_objects
@@ -90,18 +94,26 @@ class Stream:
             if self._before.num_frames:
                 check_continues(self._before, mark, self._files.paths(), state_path)
             self._before = replace(self._before, source=mark)
-            self._reading = Reading(source, model, self._before.num_frames)
+            self._reading = WholeFrames(source, self._before.num_frames)
             self.declared_frames, self._opened = source.num_frames, source
-            # Files come with the first frame: a video without any leaves earlier ones alone.
-            self._frames = self.resources.enter_context(closing(self._reading.frames()))
+            frames = prepared_frames(self._reading, model)
+            self._frames = self.resources.enter_context(closing(frames))
+            self._class_names, self.is_open = model.settings.class_names, True
+        except DataError as error:
+            self._fail(error)
+
+    def _begin(self, source: FrameSource) -> None:
+        """With the first frame: a video without any leaves the files of an earlier run alone."""
+        try:
             self._current = next(self._frames, None)
             if self._current is None:
+                self._close()
                 return
             self._writer = self.resources.enter_context(
                 open_outputs(
                     self._files,
                     source,
-                    model.settings.class_names,
+                    self._class_names,
                     as_published=self.tracker.settings.compatibility == "reference",
                     kept=kept_of(self._before, self._current[0]),
                 )
@@ -109,11 +121,17 @@ class Stream:
         except DataError as error:
             self._fail(error)
 
+    def must_be_waited_for(self) -> bool:
+        """Whether `next_frame` would wait for a camera."""
+        assert self._opened is not None
+        return self._current is None and not self._opened.has_next()
+
     def next_frame(self) -> bool:
-        """Whether there is a frame, which is then the current one."""
+        """Whether there is a frame, which is then the current one; of a stream that is open."""
+        assert self._opened is not None
         if self._writer is None:
-            return False
-        if self._current is None:
+            self._begin(self._opened)
+        elif self._current is None:
             try:
                 self._current = next(self._frames, None)
             except DataError as error:
@@ -194,7 +212,7 @@ class Stream:
         """End the files; a failure to do so is this stream's, not the others'."""
         if self._writer is not None:
             self._sizes = self._writer.mark()
-        self._current, self._writer = None, None
+        self._current, self._writer, self.is_open = None, None, False
         try:
             self.resources.close()
         except DataError as error:

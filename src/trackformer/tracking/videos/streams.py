@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
+from typing import Final
 
 from rich.progress import Progress
 
@@ -33,6 +35,9 @@ from trackformer.tracking.videos.saving import SAVE_EVERY, Saving
 from trackformer.tracking.videos.stream import Stream
 from trackformer.video.live import LiveReading
 from trackformer.video.sources import NEWEST
+
+LOOKING_S: Final = 0.005
+"""Between two looks at cameras none of which has a new picture."""
 
 
 def track_streams(  # noqa: PLR0913 - each is a choice of its own, and most have a default
@@ -139,9 +144,11 @@ def _track(
         if num_steps and saving.is_due(num_steps):
             saving.note(_state_of(streams), _all_on_disk(streams))
         saving.write_ready()
-        waiting = [stream for stream in streams if stream.next_frame()]
-        if not waiting:
+        waiting = [stream for stream in _at_hand(streams) if stream.next_frame()]
+        if not any(stream.is_open for stream in streams):
             break
+        if not waiting:
+            continue
         found = update_together(
             model,
             [stream.tracker for stream in waiting],
@@ -153,6 +160,16 @@ def _track(
             stream.write(objects)
         progress.advance(task, len(waiting))
     saving.note(_state_of(streams), lambda: True)
+
+
+def _at_hand(streams: Sequence[Stream]) -> Sequence[Stream]:
+    """Those with a frame, or at their end: a slow camera does not hold back the others."""
+    while True:
+        left = [stream for stream in streams if stream.is_open]
+        at_hand = [stream for stream in left if not stream.must_be_waited_for()]
+        if at_hand or not left:
+            return at_hand
+        time.sleep(LOOKING_S)
 
 
 def _state_of(streams: Sequence[Stream]) -> RunState:

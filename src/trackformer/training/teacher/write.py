@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,7 @@ from typing import Final
 import cv2
 import numpy as np
 
+from trackformer.atomic_files import partial_path
 from trackformer.data.annotations import (
     AnnotatedData,
     AnnotatedFrame,
@@ -53,6 +55,7 @@ def label(
     teacher: Path,
     settings: LabelSettings,
     on_frame: Callable[[], None] = lambda: None,
+    image_folders: Sequence[Path] = (),
 ) -> Conversion:
     """Write what is annotated and what the teacher sees: COCO for still images, MOTChallenge else.
 
@@ -62,6 +65,7 @@ def label(
         teacher: A detector as `OnnxProposals` reads it.
         settings: From which scores on boxes are labels.
         on_frame: Called after each frame (progress).
+        image_folders: Where images may lie besides the source's own folders.
 
     Raises:
         ConfigError, CheckpointError, DataError: The source, the teacher or the destination cannot
@@ -73,16 +77,30 @@ def label(
         raise DataError(f"{source}: no such file or folder")
     seeing = OnnxTeacher(OnnxProposals(teacher, settings.ignore_score, settings.area))
     if source.suffix.lower() in FILM_SUFFIXES:
-        # Beside what is written: its images are these files under a second name.
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=destination.parent) as frames:
-            film = _film(source, Path(frames))
+        with frames_folder(destination) as frames:
+            film = _film(source, frames)
             labelled = _labelled(film, seeing, settings, on_frame)
             data = AnnotatedData((labelled,), (settings.class_name,))
             return write_annotations(data, destination, "mot")
-    data = with_labels_of(seeing, read_annotations(source), settings, on_frame)
+    annotated = read_annotations(source, image_folders=image_folders)
+    data = with_labels_of(seeing, annotated, settings, on_frame)
     is_video = any(sequence.is_video for sequence in data.sequences)
     return write_annotations(data, destination, "mot" if is_video else "coco")
+
+
+@contextmanager
+def frames_folder(destination: Path) -> Iterator[Path]:
+    """A hidden folder on the disk of what is written: its images are files of it under a new name.
+
+    That of a killed run is removed by the next one.
+    """
+    partial = partial_path(destination)
+    frames = partial.with_name(f"{partial.name}.frames")
+    frames.mkdir(parents=True)
+    try:
+        yield frames
+    finally:
+        shutil.rmtree(frames, ignore_errors=True)
 
 
 def _labelled(

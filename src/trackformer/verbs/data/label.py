@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from trackformer.settings_flags import add_settings_flags, given_settings
+from trackformer.verbs.data.convert import add_image_folder_argument
 
 SUMMARY: Final = "Label with another detector what is not annotated: people left out, and film."
 
@@ -28,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a detector as --proposals takes it (RTMDet, exported by MMDeploy); its first class "
         "is what is labelled",
     )
+    add_image_folder_argument(parser)
     add_settings_flags(
         parser,
         "trackformer.training.teacher.settings",
@@ -56,6 +58,7 @@ def run(options: argparse.Namespace) -> int:
             options.teacher,
             settings,
             lambda: progress.advance(task),
+            options.image_folder,
         )
     print(f"{made.num_sequences} sequences, {made.num_frames} frames, {made.num_boxes} boxes")
     print(options.destination)

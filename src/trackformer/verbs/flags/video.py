@@ -24,7 +24,7 @@ PARTLY_FAILED: Final = 1
 
 SOURCE_HELP: Final = (
     "a video file, a folder or quoted pattern of images, a MOTChallenge sequence, a camera's index "
-    "(0 is the first), or the address of a stream (RTSP, HTTP)"
+    "(0 is the first), the address of a stream (RTSP, HTTP, UDP, TCP), or - for the standard input"
 )
 
 

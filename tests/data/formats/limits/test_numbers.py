@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from trackformer.data.formats.limits.numbers import finite, size_of, video_length, whole
-from trackformer.data.formats.malformed import MalformedError
+from trackformer.data.formats.parts.malformed import MalformedError
 from trackformer.data.read import read_annotations
 from trackformer.errors import DataError
 

@@ -10,17 +10,24 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
-from trackformer.data.formats.assembly import NO_ID, Corners, Entry, Kind, assemble_frames, score_of
-from trackformer.data.formats.image_folders import (
+from trackformer.data.formats.limits.numbers import finite, shown, size_of, whole
+from trackformer.data.formats.parts.assembly import (
+    NO_ID,
+    Corners,
+    Entry,
+    Kind,
+    assemble_frames,
+    score_of,
+)
+from trackformer.data.formats.parts.image_folders import (
     folder_with,
     is_file,
     report_missing,
     size_of_first,
 )
-from trackformer.data.formats.limits.numbers import finite, shown, size_of, whole
-from trackformer.data.formats.malformed import MalformedError, Report, refuse
-from trackformer.data.formats.rotation import upright_hull
-from trackformer.data.formats.text_files import read_json
+from trackformer.data.formats.parts.malformed import MalformedError, Report, refuse
+from trackformer.data.formats.parts.rotation import upright_hull
+from trackformer.data.formats.parts.text_files import read_json
 from trackformer.data.masks import MaskImage, Polygons, RunLengths, Segmentation
 from trackformer.errors import DataError
 

@@ -16,9 +16,9 @@ from trackformer.data.formats.coco.reading import (
     is_of_video,
     read_coco_json,
 )
-from trackformer.data.formats.image_folders import is_file
 from trackformer.data.formats.limits.containment import leads_out
-from trackformer.data.formats.text_files import read_json
+from trackformer.data.formats.parts.image_folders import is_file
+from trackformer.data.formats.parts.text_files import read_json
 from trackformer.errors import ConfigError, DataError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
-from trackformer.data.formats.writing import grouped_image_place, required_size
+from trackformer.data.formats.parts.writing import grouped_image_place, required_size
 from trackformer.data.masks import (
     MaskImage,
     Polygons,

@@ -12,8 +12,6 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
-from trackformer.data.formats.assembly import NO_ID, Entry, Kind, assemble_frames
-from trackformer.data.formats.class_lists import ordered_classes
 from trackformer.data.formats.cvat.shapes import SHAPES, Shape, between, read_shape
 from trackformer.data.formats.cvat.tasks import (
     FILE_NAME as FILE_NAME,
@@ -25,7 +23,6 @@ from trackformer.data.formats.cvat.tasks import (
     read_file,
     videos,
 )
-from trackformer.data.formats.image_folders import image_named, list_frames, size_of_first
 from trackformer.data.formats.limits.numbers import (
     MAX_FRAME,
     finite,
@@ -34,7 +31,10 @@ from trackformer.data.formats.limits.numbers import (
     video_length,
     whole,
 )
-from trackformer.data.formats.malformed import MalformedError, Report, refuse
+from trackformer.data.formats.parts.assembly import NO_ID, Entry, Kind, assemble_frames
+from trackformer.data.formats.parts.class_lists import ordered_classes
+from trackformer.data.formats.parts.image_folders import image_named, list_frames, size_of_first
+from trackformer.data.formats.parts.malformed import MalformedError, Report, refuse
 from trackformer.errors import DataError
 
 IMAGES = "images"

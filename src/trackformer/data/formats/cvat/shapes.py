@@ -8,9 +8,9 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from trackformer.data.formats.assembly import Corners
 from trackformer.data.formats.limits.numbers import MAX_PIXELS, finite, whole
-from trackformer.data.formats.rotation import upright_hull
+from trackformer.data.formats.parts.assembly import Corners
+from trackformer.data.formats.parts.rotation import upright_hull
 from trackformer.data.masks import Polygons, Segmentation, encode_mask
 
 SHAPES = ("box", "polygon", "mask")

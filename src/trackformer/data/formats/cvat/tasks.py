@@ -9,8 +9,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from trackformer.data.formats.limits.numbers import MAX_FRAME, size_of, whole
-from trackformer.data.formats.malformed import MalformedError, Report
-from trackformer.data.formats.text_files import read_text
+from trackformer.data.formats.parts.malformed import MalformedError, Report
+from trackformer.data.formats.parts.text_files import read_text
 from trackformer.errors import DataError
 
 FILE_NAME = "annotations.xml"

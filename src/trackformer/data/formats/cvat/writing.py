@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
 from trackformer.data.formats.cvat.reading import FILE_NAME, IGNORE_LABEL, IMAGES
-from trackformer.data.formats.key_frames import stretches_of
-from trackformer.data.formats.writing import image_suffix, number, plain_name, required_size
+from trackformer.data.formats.parts.key_frames import stretches_of
+from trackformer.data.formats.parts.writing import image_suffix, number, plain_name, required_size
 
 
 def write_cvat(data: AnnotatedData, folder: Path) -> None:

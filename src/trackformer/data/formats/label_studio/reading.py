@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
-from trackformer.data.formats.assembly import Corners, Entry, assemble_frames, score_of
-from trackformer.data.formats.key_frames import boxes_between
 from trackformer.data.formats.label_studio.layout import KIND, PER_CENT, VIDEO, declared_labels
 from trackformer.data.formats.limits.numbers import (
     MAX_FRAME,
@@ -25,9 +23,11 @@ from trackformer.data.formats.limits.numbers import (
     video_length,
     whole,
 )
-from trackformer.data.formats.malformed import MalformedError, Report, refuse
-from trackformer.data.formats.rotation import upright_hull
-from trackformer.data.formats.text_files import read_json
+from trackformer.data.formats.parts.assembly import Corners, Entry, assemble_frames, score_of
+from trackformer.data.formats.parts.key_frames import boxes_between
+from trackformer.data.formats.parts.malformed import MalformedError, Report, refuse
+from trackformer.data.formats.parts.rotation import upright_hull
+from trackformer.data.formats.parts.text_files import read_json
 from trackformer.errors import DataError
 
 Record: TypeAlias = Mapping[str, Any]
@@ -59,7 +59,11 @@ def read_label_studio(path: Path, report: Report = refuse) -> AnnotatedData:
         found = {label for task in tasks for region in _regions(task) for label in _labels(region)}
         class_names = _class_names(file, found)
         sequences = [_sequence(_Task(file, task, class_names, report)) for task in tasks]
-    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+    except KeyError as error:
+        raise DataError(
+            f"{file}: expected tasks of Label Studio about videos, got one without {error}"
+        ) from error
+    except (TypeError, AttributeError, ValueError, IndexError) as error:
         raise DataError(f"{file}: expected tasks of Label Studio: {error!r}") from error
     return AnnotatedData(tuple(sequences), class_names)
 

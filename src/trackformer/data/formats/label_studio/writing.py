@@ -13,7 +13,6 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
-from trackformer.data.formats.key_frames import Stretch, stretches_of
 from trackformer.data.formats.label_studio.layout import (
     BOX,
     CONFIG_NAME,
@@ -24,7 +23,8 @@ from trackformer.data.formats.label_studio.layout import (
     VIDEO,
     labeling_config,
 )
-from trackformer.data.formats.writing import plain_name, required_size
+from trackformer.data.formats.parts.key_frames import Stretch, stretches_of
+from trackformer.data.formats.parts.writing import plain_name, required_size
 
 Record: TypeAlias = dict[str, Any]
 PLACES: Final = 6

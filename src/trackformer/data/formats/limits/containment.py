@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence, Frames
-from trackformer.data.formats.malformed import MalformedError, Report
+from trackformer.data.formats.parts.malformed import MalformedError, Report
 from trackformer.data.masks import MaskImage
 
 

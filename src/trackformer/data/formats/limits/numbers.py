@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from trackformer.data.formats.malformed import MalformedError, Report
+from trackformer.data.formats.parts.malformed import MalformedError, Report
 
 MAX_SIDE: Final = 2**20
 MAX_PIXELS: Final = 2**30

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from trackformer.data.formats.malformed import Mistake, Report
 from trackformer.data.formats.mot.rows import (
     CLASS,
     CONSIDER,
@@ -20,7 +19,8 @@ from trackformer.data.formats.mot.rows import (
     WIDTH,
     MotRows,
 )
-from trackformer.data.formats.text_files import read_text
+from trackformer.data.formats.parts.malformed import Mistake, Report
+from trackformer.data.formats.parts.text_files import read_text
 
 CLASS_NAMES = ("person",)
 PEDESTRIAN, OCCLUDER, CROWD = 1, 9, 13

@@ -6,9 +6,9 @@ import configparser
 from dataclasses import dataclass
 from pathlib import Path
 
-from trackformer.data.formats.image_folders import list_frames, size_of_first
 from trackformer.data.formats.limits.numbers import size_of, video_length
-from trackformer.data.formats.malformed import MalformedError, Report
+from trackformer.data.formats.parts.image_folders import list_frames, size_of_first
+from trackformer.data.formats.parts.malformed import MalformedError, Report
 from trackformer.errors import DataError
 from trackformer.frame_files import images_in
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from jaxtyping import Int
 
+from trackformer.atomic_files import whole_file
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
-from trackformer.data.formats.assembly import Entry, Kind, assemble_frames
-from trackformer.data.formats.image_folders import list_frames, size_of_first
 from trackformer.data.formats.limits.numbers import video_length
-from trackformer.data.formats.malformed import Report, refuse
 from trackformer.data.formats.mot.folder import is_sequence_folder, read_sequence_folder
 from trackformer.data.formats.mot.mots_rows import (
     CAR,
@@ -28,9 +25,12 @@ from trackformer.data.formats.mot.mots_rows import (
     read_mots_rows,
     rows_by_frame,
 )
+from trackformer.data.formats.parts.assembly import Entry, Kind, assemble_frames
+from trackformer.data.formats.parts.image_folders import list_frames, size_of_first
+from trackformer.data.formats.parts.malformed import Report, refuse
+from trackformer.data.formats.parts.result_folders import tracker_data
 from trackformer.data.masks import RunLengths, encode_mask
 from trackformer.errors import DataError
-from trackformer.growing_files import open_growing
 
 if TYPE_CHECKING:
     # Only for the signature: result files are read and scored without loading torch.
@@ -99,50 +99,21 @@ def read_mots_results(path: Path) -> tuple[MotsFrame, ...]:
 
 def write_mots_results(path: Path, frames: Iterable[MotsFrame]) -> None:
     """Write a whole result file; the inverse of `read_mots_results`."""
-    with MotsResultsWriter(path) as writer:
+    with whole_file(path) as partial, partial.open("wb") as file:
         for frame in frames:
-            writer.append(frame)
+            file.write(mots_lines(frame))
 
 
-class MotsResultsWriter:
-    """A result file that grows frame by frame; what is written survives a killed process.
-
-    Frames count from 1, as in MOTS20.
-    """
-
-    def __init__(self, path: Path, num_kept: int = 0) -> None:
-        """Begin the file anew, or go on behind its first `num_kept` bytes."""
-        self._file = open_growing(path, num_kept)
-
-    def append(self, frame: MotsFrame) -> None:
-        """Write the lines of a frame; without objects, none."""
-        lines = [
-            f"{frame.frame_index + 1} {track_id} {class_id} {outline.image_size[0]} "
-            f"{outline.image_size[1]} {outline.counts}\n"
-            for track_id, class_id, outline in zip(
-                frame.track_ids, frame.class_ids, frame.outlines, strict=True
-            )
-        ]
-        self._file.write("".join(lines).encode())
-
-    def num_bytes(self) -> int:
-        """How long the file is."""
-        return self._file.tell()
-
-    def close(self) -> None:
-        """Close the file; nothing can be appended afterwards."""
-        self._file.close()
-
-    def __enter__(self) -> MotsResultsWriter:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
+def mots_lines(frame: MotsFrame) -> bytes:
+    """The lines of a frame in a result file, counted from 1 as in MOTS20; without objects, none."""
+    lines = [
+        f"{frame.frame_index + 1} {track_id} {class_id} {outline.image_size[0]} "
+        f"{outline.image_size[1]} {outline.counts}\n"
+        for track_id, class_id, outline in zip(
+            frame.track_ids, frame.class_ids, frame.outlines, strict=True
+        )
+    ]
+    return "".join(lines).encode()
 
 
 def mots_frame_of(objects: trackformer.objects.TrackedObjects) -> MotsFrame:
@@ -177,6 +148,8 @@ def _ground_truths(path: Path) -> list[Path]:
     elif path.name == KITTI_LABELS or (path / KITTI_LABELS).is_dir():
         folder = path if path.name == KITTI_LABELS else path / KITTI_LABELS
         candidates = sorted(folder.glob("*.txt"))
+    elif (results := tracker_data(path)) is not None:
+        candidates = sorted(results.glob("*.txt"))
     else:
         candidates = sorted(path.glob("*/gt/gt.txt"))
     return [file for file in candidates if file.is_file()]

@@ -15,8 +15,8 @@ import numpy as np
 from jaxtyping import Float
 
 from trackformer.data.formats.limits.numbers import MAX_FRAME, MAX_ID, MAX_PIXELS, shown, whole
-from trackformer.data.formats.malformed import MalformedError, Report, refuse
-from trackformer.data.formats.text_files import read_text
+from trackformer.data.formats.parts.malformed import MalformedError, Report, refuse
+from trackformer.data.formats.parts.text_files import read_text
 from trackformer.data.masks import RunLengths
 
 CAR, PEDESTRIAN, IGNORED = 1, 2, 10

@@ -5,12 +5,10 @@ The format counts frames and pixels from 1; that ends here: everything returned 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
-from jaxtyping import Float, Int
 
 from trackformer.data.annotations import (
     AnnotatedData,
@@ -18,9 +16,7 @@ from trackformer.data.annotations import (
     AnnotatedSequence,
     frame_without_objects,
 )
-from trackformer.data.formats.image_folders import list_frames, size_of_first
 from trackformer.data.formats.limits.numbers import video_length
-from trackformer.data.formats.malformed import Report, refuse
 from trackformer.data.formats.mot.benchmarks import (
     benchmark_files,
     benchmark_images,
@@ -37,34 +33,44 @@ from trackformer.data.formats.mot.classes import (
 )
 from trackformer.data.formats.mot.columns import NamedRows, named_rows
 from trackformer.data.formats.mot.folder import is_sequence_folder, read_sequence_folder
-from trackformer.data.formats.mot.rows import (
-    CLASS,
-    CONSIDER,
-    FRAME,
-    HEIGHT,
-    LEFT,
-    WIDTH,
-    MotRows,
-    read_mot_rows,
+from trackformer.data.formats.mot.result_sequences import read_result_sequences, result_files
+from trackformer.data.formats.mot.results import (
+    mot_lines as mot_lines,
 )
-from trackformer.data.results import ResultFrame
+from trackformer.data.formats.mot.results import (
+    read_mot_results as read_mot_results,
+)
+from trackformer.data.formats.mot.results import (
+    write_mot_results as write_mot_results,
+)
+from trackformer.data.formats.mot.rows import (
+    FRAME,
+    MotRows,
+    boxes_from_zero,
+    read_mot_rows,
+    rows_by_frame,
+)
+from trackformer.data.formats.parts.image_folders import list_frames, size_of_first
+from trackformer.data.formats.parts.malformed import Report, refuse
 from trackformer.errors import DataError
-from trackformer.growing_files import open_growing
 
 
 def read_mot(path: Path, report: Report = refuse) -> AnnotatedData:
     """Read a sequence folder, a split folder of them, or a ground-truth file.
 
-    Also a folder of VisDrone (`annotations/NAME.txt` beside `sequences/NAME`) or UAVDT
-    (`NAME_gt_whole.txt`). A sub-folder is a sequence where it holds `gt` or `img1`. Classes are
-    those of `gt/labels.txt` where there is one (CVAT writes it), of VisDrone or UAVDT where the
-    columns are theirs, else MOTChallenge's, of which pedestrians are objects.
+    Also a folder of VisDrone (`annotations/NAME.txt` beside `sequences/NAME`), UAVDT
+    (`NAME_gt_whole.txt`) or a tracker's results (TrackEval's `data/NAME.txt`). A sub-folder is a
+    sequence where it holds `gt` or `img1`. Classes are those of `gt/labels.txt` where there is one
+    (CVAT writes it), of VisDrone or UAVDT where the columns are theirs, else MOTChallenge's, of
+    which pedestrians are objects.
     """
     if path.is_file() or benchmark_files(path):
         files = [path] if path.is_file() else benchmark_files(path)
         return _joined([read_mot_file(file, report=report) for file in files])
     if not path.is_dir():
         raise DataError(f"{path}: no such file or folder")
+    if results := result_files(path):
+        return read_result_sequences(results, report)
     folders = [path]
     if not is_sequence_folder(path):
         folders = sorted(folder for folder in path.iterdir() if is_sequence_folder(folder))
@@ -136,91 +142,6 @@ def _read_folder(path: Path, report: Report) -> AnnotatedData:
     return AnnotatedData((sequence,), named.class_names or CLASS_NAMES)
 
 
-def read_mot_results(path: Path) -> tuple[ResultFrame, ...]:
-    """Read a result or detection file: the frames that have a line, in order.
-
-    Ids may be -1 (detections). A missing score counts as 1. The eighth column names the class,
-    counted from 1, where all lines have one.
-    """
-    rows = read_mot_rows(path)
-    boxes_xyxy, scores = _boxes_from_zero(rows), rows.column(CONSIDER, absent=1.0)
-    track_ids, classes = rows.track_ids, rows.column(CLASS, absent=-1.0)
-    is_named = bool(((classes >= 1) & (classes == np.floor(classes))).all())
-    labels = classes.astype(np.int64) - 1 if is_named else None
-    return tuple(
-        ResultFrame(
-            frame_index,
-            track_ids[chosen],
-            boxes_xyxy[chosen],
-            scores[chosen],
-            None if labels is None else labels[chosen],
-        )
-        for frame_index, chosen in _rows_by_frame(rows)
-    )
-
-
-def write_mot_results(path: Path, frames: Iterable[ResultFrame]) -> None:
-    """Write a whole result file; the inverse of `read_mot_results`."""
-    with MotResultsWriter(path) as writer:
-        for frame in frames:
-            writer.append(frame)
-
-
-class MotResultsWriter:
-    """A result file that grows frame by frame; what is written survives a killed process.
-
-    Lines are `frame,id,left,top,width,height,score,class,-1,-1`, all counted from 1; the class is
-    -1 where the results name none.
-    """
-
-    def __init__(self, path: Path, num_kept: int = 0) -> None:
-        """Begin the file anew, or go on behind its first `num_kept` bytes."""
-        self._path = path
-        self._file = open_growing(path, num_kept)
-        self._last_frame_index = -1
-
-    def append(self, frame: ResultFrame) -> None:
-        """Write the lines of a frame later than all before; without objects, none."""
-        if frame.frame_index <= self._last_frame_index:
-            raise ValueError(
-                f"expected a frame after {self._last_frame_index}, got {frame.frame_index}"
-            )
-        if not (np.isfinite(frame.boxes_xyxy).all() and np.isfinite(frame.scores).all()):
-            raise DataError(f"{self._path}: expected finite boxes in frame {frame.frame_index}")
-        self._last_frame_index = frame.frame_index
-        named = frame.labels is not None and (frame.labels >= 0).all()
-        classes = (
-            frame.labels + 1 if frame.labels is not None and named else [-1] * len(frame.scores)
-        )
-        lines = [
-            f"{frame.frame_index + 1},{track_id},{left + 1:.3f},{top + 1:.3f},"
-            f"{right - left:.3f},{bottom - top:.3f},{score:.4f},{class_number},-1,-1\n"
-            for track_id, (left, top, right, bottom), score, class_number in zip(
-                frame.track_ids, frame.boxes_xyxy, frame.scores, classes, strict=True
-            )
-        ]
-        self._file.write("".join(lines).encode())
-
-    def num_bytes(self) -> int:
-        """How long the file is."""
-        return self._file.tell()
-
-    def close(self) -> None:
-        """Close the file; nothing can be appended afterwards."""
-        self._file.close()
-
-    def __enter__(self) -> MotResultsWriter:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-
 def _joined(parts: Sequence[AnnotatedData]) -> AnnotatedData:
     """The sequences of all files of a folder.
 
@@ -246,11 +167,11 @@ def _annotated_frames(
     """One record per frame of the video, also where nothing is annotated."""
     class_names = named.class_names
     rows = checked_rows(named.rows, len(image_paths), class_names, report)
-    boxes_xyxy, track_ids = _boxes_from_zero(rows), rows.track_ids
+    boxes_xyxy, track_ids = boxes_from_zero(rows), rows.track_ids
     kinds, visibility = row_kinds(rows, name, class_names), visibility_of(rows)
     is_annotated = kinds.is_object | kinds.is_ignored
     frames = [frame_without_objects(index, path) for index, path in enumerate(image_paths)]
-    for index, chosen in _rows_by_frame(rows):
+    for index, chosen in rows_by_frame(rows):
         objects, ignored = chosen[kinds.is_object[chosen]], chosen[kinds.is_ignored[chosen]]
         frames[index] = AnnotatedFrame(
             frame_index=index,
@@ -264,21 +185,6 @@ def _annotated_frames(
             other_boxes_xyxy=boxes_xyxy[chosen[~is_annotated[chosen]]],
         )
     return tuple(frames)
-
-
-def _boxes_from_zero(rows: MotRows) -> Float[np.ndarray, "rows 4"]:
-    low = rows.values[:, LEFT:WIDTH] - 1
-    return np.concatenate([low, low + rows.values[:, WIDTH : HEIGHT + 1]], axis=1)
-
-
-def _rows_by_frame(rows: MotRows) -> Iterator[tuple[int, Int[np.ndarray, " chosen"]]]:
-    """0-based frame and its rows in the order of the file, for every frame that has some."""
-    frames = rows.values[:, FRAME].astype(np.int64)
-    order = np.argsort(frames, kind="stable")
-    starts = np.flatnonzero(np.diff(frames[order])) + 1
-    for chosen in np.split(order, starts):
-        if len(chosen):
-            yield int(frames[chosen[0]]) - 1, chosen
 
 
 def _length(rows: MotRows, num_images: int, stated: int, report: Report) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,8 +10,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from trackformer.data.formats.limits.numbers import MAX_COORDINATE, MAX_FRAME, MAX_ID
-from trackformer.data.formats.malformed import MalformedError, Mistake, Report, refuse
-from trackformer.data.formats.text_files import read_text
+from trackformer.data.formats.parts.malformed import MalformedError, Mistake, Report, refuse
+from trackformer.data.formats.parts.text_files import read_text
 
 FRAME, TRACK_ID, LEFT, TOP, WIDTH, HEIGHT, CONSIDER, CLASS, VISIBILITY = range(9)
 """Columns of a ground-truth file; result files have the score in place of `CONSIDER`."""
@@ -61,6 +62,22 @@ def read_mot_rows(path: Path, report: Report = refuse) -> MotRows:
     else:
         rows = _rows(path, values, np.arange(1, len(values) + 1))
     return _with_unique_ids(_with_exact_ids(_with_good_values(rows, report), text), report)
+
+
+def boxes_from_zero(rows: MotRows) -> Float[np.ndarray, "rows 4"]:
+    """Left, top, right, bottom in 0-based pixels."""
+    low = rows.values[:, LEFT:WIDTH] - 1
+    return np.concatenate([low, low + rows.values[:, WIDTH : HEIGHT + 1]], axis=1)
+
+
+def rows_by_frame(rows: MotRows) -> Iterator[tuple[int, Int[np.ndarray, " chosen"]]]:
+    """0-based frame and its rows in the order of the file, for every frame that has some."""
+    frames = rows.values[:, FRAME].astype(np.int64)
+    order = np.argsort(frames, kind="stable")
+    starts = np.flatnonzero(np.diff(frames[order])) + 1
+    for chosen in np.split(order, starts):
+        if len(chosen):
+            yield int(frames[chosen[0]]) - 1, chosen
 
 
 def _parse_flawless(text: str) -> Float[np.ndarray, "rows columns"] | None:

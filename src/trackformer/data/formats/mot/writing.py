@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
-from trackformer.data.formats.image_folders import size_of_first
 from trackformer.data.formats.mot.classes import (
     CLASS_NAMES,
     CROWD,
@@ -14,7 +13,8 @@ from trackformer.data.formats.mot.classes import (
     OCCLUDER,
     PEDESTRIAN,
 )
-from trackformer.data.formats.writing import image_suffix, number, plain_name
+from trackformer.data.formats.parts.image_folders import size_of_first
+from trackformer.data.formats.parts.writing import image_suffix, number, plain_name
 
 DISTRACTOR = DISTRACTORS[2]
 

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
-from trackformer.data.formats.assembly import Entry, assemble_frames, score_of
-from trackformer.data.formats.class_lists import ordered_classes
 from trackformer.data.formats.limits.numbers import (
     MAX_FRAME,
     finite,
@@ -23,7 +21,9 @@ from trackformer.data.formats.limits.numbers import (
     video_length,
     whole,
 )
-from trackformer.data.formats.malformed import MalformedError, Report
+from trackformer.data.formats.parts.assembly import Entry, assemble_frames, score_of
+from trackformer.data.formats.parts.class_lists import ordered_classes
+from trackformer.data.formats.parts.malformed import MalformedError, Report
 from trackformer.errors import DataError
 
 Columns: TypeAlias = Mapping[str, Sequence[Any]]
@@ -91,16 +91,22 @@ def data_of(tables: Tables, path: Path, report: Report) -> AnnotatedData:
     for number, row in enumerate(_rows(tables.boxes), start=1):
         where = f"{path}: row {number}"
         try:
-            entries[str(row["video"])].append(_entry(row, class_names, where))
+            entry = _entry(row, class_names, where)
         except (TypeError, ValueError):
             report(
                 MalformedError(
                     "malformed", where, f"expected numbers and a label, got {shown(row)}"
                 )
             )
-    sequences = []
+        else:
+            entries[str(row["video"])].append(entry)
+    sequences: list[AnnotatedSequence] = []
     for row in _rows(tables.videos):
         name, size = str(row["video"]), (row["height"], row["width"])
+        if any(name == other.name for other in sequences):
+            raise DataError(
+                f"{path.with_stem('videos')}: expected each video once, got {name} again"
+            )
         own = entries.pop(name, [])
         try:
             image_size = None if None in size else size_of(*size)

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from trackformer.data.annotations import AnnotatedData
 from trackformer.data.formats.limits.numbers import MAX_ID, whole
-from trackformer.data.formats.malformed import MalformedError, Report, refuse
+from trackformer.data.formats.parts.malformed import MalformedError, Report, refuse
+from trackformer.data.formats.parts.text_files import read_text
 from trackformer.data.formats.tables.columns import (
     BOX_COLUMNS,
     VIDEO_COLUMNS,
@@ -18,7 +19,7 @@ from trackformer.data.formats.tables.columns import (
     data_of,
     tables_of,
 )
-from trackformer.data.formats.text_files import read_text
+from trackformer.errors import DataError
 
 BOXES: Final = "boxes.csv"
 VIDEOS: Final = "videos.csv"
@@ -58,6 +59,8 @@ def _read_table(path: Path, types: Mapping[str, type], report: Report) -> Column
     lines = csv.reader(read_text(path, "a table of comma-separated values").splitlines())
     names = next(lines, [])
     columns: dict[str, list[Any]] = {name: [] for name in names}
+    if len(columns) < len(names):
+        raise DataError(f"{path}: expected each column once, got {', '.join(names)}")
     for number, cells in enumerate(lines, start=2):
         where = f"{path}:{number}"
         if len(cells) != len(names):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from trackformer.data.annotations import AnnotatedData
-from trackformer.data.formats.malformed import Report, refuse
+from trackformer.data.formats.parts.malformed import Report, refuse
 from trackformer.data.formats.tables.columns import (
     BOX_COLUMNS,
     VIDEO_COLUMNS,
@@ -86,7 +86,8 @@ def _read_table(path: Path) -> Columns:
         # Not `read_table`, which takes values out of the names of folders, too.
         with ParquetFile(path) as file:
             columns: Columns = file.read().to_pydict()
-    except (OSError, ArrowException) as error:
+    except (OSError, ArrowException, ValueError) as error:
+        # ValueError: texts, and names of columns, that are no UTF-8.
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: expected a table of Parquet: {reason}") from error
     return columns

@@ -13,10 +13,10 @@ from typing import Any
 
 import yaml
 
-from trackformer.data.formats.image_folders import is_file
 from trackformer.data.formats.limits.numbers import shown, whole
-from trackformer.data.formats.malformed import MalformedError, Report
-from trackformer.data.formats.text_files import read_text
+from trackformer.data.formats.parts.image_folders import is_file, is_folder
+from trackformer.data.formats.parts.malformed import MalformedError, Report
+from trackformer.data.formats.parts.text_files import read_text
 from trackformer.errors import DataError
 from trackformer.frame_files import images_below
 
@@ -70,7 +70,7 @@ def read_settings(path: Path) -> YoloSettings:
         path=path,
         class_names=_class_names(content, path),
         train=tuple(str(place) for place in places),
-        root=root if root.is_dir() else path.parent,
+        root=root if is_folder(root) else path.parent,
         keypoint_numbers=_keypoint_numbers(content, path),
     )
 
@@ -89,7 +89,7 @@ def training_images(settings: YoloSettings, report: Report) -> list[Path]:
         choices = [settings.root / place, parent / place, parent / below]
         # Darknet's own files count from the folder above.
         choices += [parent / place.removeprefix("data/")]
-        found = next((choice for choice in choices if choice.exists()), None)
+        found = next((choice for choice in choices if is_file(choice) or is_folder(choice)), None)
         if found is None:
             raise DataError(
                 f"{settings.path}: expected the images of train in {choices[0]}, got none"

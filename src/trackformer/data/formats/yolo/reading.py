@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
-from trackformer.data.formats.assembly import Entry, assemble_frames
-from trackformer.data.formats.image_folders import is_file
-from trackformer.data.formats.malformed import MalformedError, Report, refuse
-from trackformer.data.formats.text_files import read_text
+from trackformer.data.formats.parts.assembly import Entry, assemble_frames
+from trackformer.data.formats.parts.image_folders import is_file
+from trackformer.data.formats.parts.malformed import MalformedError, Report, refuse
+from trackformer.data.formats.parts.text_files import read_text
 from trackformer.data.formats.yolo.places import (
     YoloSettings,
     find_settings,

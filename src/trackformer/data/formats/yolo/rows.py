@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trackformer.data.formats.assembly import Entry
 from trackformer.data.formats.limits.numbers import finite, shown, whole
-from trackformer.data.formats.malformed import MalformedError, Mistake
+from trackformer.data.formats.parts.assembly import Entry
+from trackformer.data.formats.parts.malformed import MalformedError, Mistake
 from trackformer.data.masks import Polygons
 
 BOX_COLUMNS, MIN_POLYGON_COLUMNS, ID_COLUMNS = 5, 7, 7

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
-from trackformer.data.formats.writing import (
+from trackformer.data.formats.parts.writing import (
     image_suffix,
     required_size,
     still_or_frame_name,

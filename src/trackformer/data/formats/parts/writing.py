@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from trackformer.data.annotations import AnnotatedFrame, AnnotatedSequence
-from trackformer.data.formats.image_folders import size_of_first
+from trackformer.data.formats.parts.image_folders import size_of_first
 from trackformer.errors import DataError
 from trackformer.frame_files import IMAGE_SUFFIXES
 

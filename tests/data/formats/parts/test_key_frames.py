@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trackformer.data.annotations import AnnotatedSequence
-from trackformer.data.formats.assembly import Entry, assemble_frames
-from trackformer.data.formats.key_frames import boxes_between, key_frames, stretches_of
-from trackformer.data.formats.malformed import refuse
+from trackformer.data.formats.parts.assembly import Entry, assemble_frames
+from trackformer.data.formats.parts.key_frames import boxes_between, key_frames, stretches_of
+from trackformer.data.formats.parts.malformed import refuse
 
 
 def walk(*lefts: float) -> np.ndarray:

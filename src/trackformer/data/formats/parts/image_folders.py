@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 
-from trackformer.data.formats.malformed import MalformedError, Report
+from trackformer.data.formats.parts.malformed import MalformedError, Report
 from trackformer.errors import DataError
 from trackformer.frame_files import IMAGE_SUFFIXES, frame_files, images_in
 from trackformer.image_files import image_size
@@ -55,6 +55,11 @@ def image_named(folder: Path, name: str) -> Path | None:
 def is_file(path: Path) -> bool:
     """Whether there is such a file; not where the name is none (too long, or with a zero byte)."""
     return os.path.isfile(path)  # noqa: PTH113 - `Path.is_file` raises at names that are too long
+
+
+def is_folder(path: Path) -> bool:
+    """The same for a folder."""
+    return os.path.isdir(path)  # noqa: PTH112 - as above
 
 
 def folder_with(name: str | None, candidates: Iterable[Path]) -> Path:

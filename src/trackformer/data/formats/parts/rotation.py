@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from trackformer.data.formats.assembly import Corners
+from trackformer.data.formats.parts.assembly import Corners
 
 
 def upright_hull(box_xyxy: Corners, degrees: float) -> Corners:

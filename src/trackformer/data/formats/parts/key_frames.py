@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from trackformer.data.annotations import AnnotatedFrame, AnnotatedSequence
-from trackformer.data.formats.assembly import Entry
+from trackformer.data.formats.parts.assembly import Entry
 
 FIRST_REACH: Final = 16
 """So many frames ahead a next key frame is looked for at first; further where all are good."""

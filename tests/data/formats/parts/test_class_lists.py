@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
-from trackformer.data.formats.assembly import Entry, assemble_frame
-from trackformer.data.formats.class_lists import (
+from trackformer.data.formats.parts.assembly import Entry, assemble_frame
+from trackformer.data.formats.parts.class_lists import (
     check_objects,
+    classes_left_out,
     with_classes_of,
     with_only_classes,
     without_unused,
@@ -75,3 +76,12 @@ def test_names_that_are_not_there_are_refused(renamed, message):
 def test_data_with_none_of_the_classes_are_refused():
     with pytest.raises(DataError, match="expected one of the classes car, got cat, dog"):
         with_only_classes(animals(), ("car",), {})
+
+
+def test_what_is_left_out_is_said_in_words():
+    data = with_classes_of(animals(), ("pets", "cat", "dog"))
+    assert classes_left_out(data, {"cat"}) == [
+        "1 objects of class dog are not trained, but background",
+        "passed over, since no object has it: class pets",
+    ]
+    assert classes_left_out(data, {"pets", "cat", "dog"}) == []

@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from trackformer.data.annotations import AnnotatedFrame
 from trackformer.data.formats.limits.numbers import MAX_COORDINATE, MAX_ID
-from trackformer.data.formats.malformed import MalformedError, Mistake, Report
+from trackformer.data.formats.parts.malformed import MalformedError, Mistake, Report
 from trackformer.data.masks import Segmentation
 
 Number: TypeAlias = float | int

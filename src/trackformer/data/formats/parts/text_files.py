@@ -28,6 +28,15 @@ def read_text(path: Path, expected: str) -> str:
         raise DataError(f"{path!r}: cannot be read: {error}") from error
 
 
+def first_fields(path: Path) -> list[str]:
+    """The fields of the first line that has some, apart by commas or spaces; none of no text."""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        for line in file:
+            if line.strip():
+                return line.replace(",", " ").split()
+    return []
+
+
 def read_json(path: Path) -> Any:
     """The content of a json file.
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 from jaxtyping import Int
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame
 from trackformer.errors import DataError
+
+MOST_NAMED: Final = 8
+"""Classes in one line."""
 
 
 def ordered_classes(
@@ -99,6 +103,38 @@ def with_only_classes(
         for sequence in data.sequences
     )
     return AnnotatedData(sequences, class_names)
+
+
+def classes_left_out(data: AnnotatedData, asked: Collection[str]) -> list[str]:
+    """What is said of the classes of data that are not asked for; of drawn scenes, nothing.
+
+    Roboflow writes its project as a class that no object has; objects of others become background.
+    """
+    if not all(isinstance(sequence.frames, tuple) for sequence in data.sequences):
+        return []
+    counts = np.zeros(len(data.class_names), dtype=np.int64)
+    for sequence in data.sequences:
+        for frame in sequence.frames:
+            counts += np.bincount(frame.labels, minlength=len(counts))
+    others = {
+        name: count
+        for name, count in zip(data.class_names, counts.tolist(), strict=True)
+        if name not in asked
+    }
+    present = [name for name, count in others.items() if count]
+    absent = [name for name, count in others.items() if not count]
+    notes = []
+    if present:
+        total = sum(others.values())
+        notes.append(f"{total} objects of {_listed(present)} are not trained, but background")
+    if absent:
+        notes.append(f"passed over, since no object has it: {_listed(absent)}")
+    return notes
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED} others" if len(names) > MOST_NAMED else ""
+    return f"class {', '.join(names[:MOST_NAMED])}{more}"
 
 
 def _moved(frame: AnnotatedFrame, place: Int[np.ndarray, " K"]) -> AnnotatedFrame:
