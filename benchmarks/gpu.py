@@ -132,6 +132,7 @@ def _busy_tracker(model: TrackFormer) -> Tracker:
         frames_missed=whole,
         unseen_for=torch.zeros(len(whole)),
         published_counts=torch.zeros(TRACKS, 2, dtype=torch.long),
+        is_started=torch.zeros(TRACKS, dtype=torch.bool),
         next_id=TRACKS + 1,
         frame_index=0,
         num_reidentified=0,

@@ -1,6 +1,9 @@
 """What each part of `track --offline` gives: scores of finished tracks, revised part by part.
 
-    python -m benchmarks.hindsight RESULTS GROUND_TRUTH [GROUND_TRUTH ...]
+    python -m benchmarks.hindsight [--held-out] RESULTS GROUND_TRUTH [GROUND_TRUTH ...]
+
+--held-out: the lags of each part are chosen anew for every video, by the mean HOTA of the others:
+no score is of a video on which they were chosen. Without it they are those of `--offline`.
 
 RESULTS holds `NAME/tracks.jsonl` of `trackformer track` without `--offline` for every annotated
 video NAME of a GROUND_TRUTH. Shares are means over the videos, switches are summed up.
@@ -8,8 +11,10 @@ video NAME of a GROUND_TRUTH. Shares are means over the videos, switches are sum
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +30,9 @@ from trackformer.tracking.hindsight.joining import join
 from trackformer.tracking.hindsight.smoothing import smoothed
 from trackformer.tracking.hindsight.track import Track, tracks_of, with_tracks
 
+Scores = dict[str, float | int]
+Video = tuple[AnnotatedSequence, AnnotatedSequence]
+"""What is there, and what was tracked."""
 Revision = Callable[[list[Track]], Sequence[Track]]
 PARTS: dict[str, Revision] = {
     "online": lambda tracks: tracks,
@@ -40,23 +48,92 @@ PARTS: dict[str, Revision] = {
 SHARES = ("HOTA", "DetA", "AssA", "MOTA", "IDF1")
 
 
-def main(results: Path, ground_truths: Sequence[Path]) -> None:
+LAGS = ((3, 5), (6, 10), (9, 15), (12, 20))
+JOINED_GAPS = (8, 15, 30)
+FILLED_GAPS = (15, 30, 60)
+"""What is chosen from, held out; frames. The middle ones are those of `--offline`, nearly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lags:
+    """What is done to finished tracks; None: not this part."""
+
+    smooth: tuple[int, int] | None = None
+    join: int | None = None
+    fill: int | None = None
+
+    def revise(self, tracks: list[Track]) -> list[Track]:
+        """In the order of `--offline`."""
+        if self.smooth is not None:
+            tracks = [smoothed(track, *self.smooth) for track in tracks]
+        if self.join is not None:
+            tracks = join(tracks, self.join)
+        if self.fill is not None:
+            tracks = [filled(track, self.fill) for track in tracks]
+        return tracks
+
+
+Choose = Callable[[Sequence[Lags]], Lags]
+"""The best of some, on the videos that are not held out."""
+
+
+def _all_parts(choose: Choose) -> Lags:
+    """One after another, as they are applied: all 36 together would be chosen too finely."""
+    lags = choose([Lags(smooth=smooth) for smooth in LAGS])
+    lags = choose([replace(lags, join=gap) for gap in JOINED_GAPS])
+    return choose([replace(lags, fill=gap) for gap in FILLED_GAPS])
+
+
+HELD_OUT: dict[str, Callable[[Choose], Lags]] = {
+    "online": lambda _choose: Lags(),
+    "gaps filled": lambda choose: choose([Lags(fill=gap) for gap in FILLED_GAPS]),
+    "smoothed": lambda choose: choose([Lags(smooth=smooth) for smooth in LAGS]),
+    "joined": lambda choose: choose([Lags(join=gap) for gap in JOINED_GAPS]),
+    "smoothed, joined, filled": _all_parts,
+}
+
+
+def main(results: Path, ground_truths: Sequence[Path], *, held_out: bool) -> None:
     """Print a row for each part."""
     truths = [one for path in ground_truths for one in read_annotations(path).sequences]
     found = [read_tracks(results / truth.name).sequences[0] for truth in truths]
     print(f"| | {' | '.join(SHARES)} | IDSW | HOTA of {', '.join(one.name for one in truths)} |")
     print("|---" * (len(SHARES) + 3) + "|")
-    for name, revision in PARTS.items():
-        rows = [
-            _scores(truth, with_tracks(online, revision(tracks_of(online))))
-            for truth, online in zip(truths, found, strict=True)
-        ]
+    videos = list(zip(truths, found, strict=True))
+    for name, rows in (_held_out(videos) if held_out else _as_published(videos)).items():
         means = " | ".join(f"{np.mean([row[share] for row in rows]):.1f}" for share in SHARES)
         each = " ".join(f"{row['HOTA']:.1f}" for row in rows)
         print(f"| {name} | {means} | {sum(row['IDSW'] for row in rows)} | {each} |")
 
 
-def _scores(truth: AnnotatedSequence, tracked: AnnotatedSequence) -> dict[str, float | int]:
+def _as_published(videos: Sequence[Video]) -> dict[str, list[Scores]]:
+    return {
+        name: [
+            _scores(truth, with_tracks(found, revise(tracks_of(found)))) for truth, found in videos
+        ]
+        for name, revise in PARTS.items()
+    }
+
+
+def _held_out(videos: Sequence[Video]) -> dict[str, list[Scores]]:
+    @functools.cache
+    def score(video: int, lags: Lags) -> Scores:
+        truth, found = videos[video]
+        return _scores(truth, with_tracks(found, lags.revise(tracks_of(found))))
+
+    def choose_without(held_out: int) -> Choose:
+        others = [video for video in range(len(videos)) if video != held_out]
+        return lambda choices: max(
+            choices, key=lambda lags: np.mean([score(video, lags)["HOTA"] for video in others])
+        )
+
+    return {
+        name: [score(video, part(choose_without(video))) for video in range(len(videos))]
+        for name, part in HELD_OUT.items()
+    }
+
+
+def _scores(truth: AnnotatedSequence, tracked: AnnotatedSequence) -> Scores:
     frames = [
         ResultFrame(frame.frame_index, frame.track_ids, frame.boxes_xyxy, frame.scores)
         for frame in tracked.frames
@@ -66,4 +143,9 @@ def _scores(truth: AnnotatedSequence, tracked: AnnotatedSequence) -> dict[str, f
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), [Path(path) for path in sys.argv[2:]])
+    given = [argument for argument in sys.argv[1:] if argument != "--held-out"]
+    main(
+        Path(given[0]),
+        [Path(path) for path in given[1:]],
+        held_out=len(given) < len(sys.argv) - 1,
+    )

@@ -27,6 +27,7 @@ VERBS = (
     "data",
     "convert",
     "export",
+    "serve",
     "demo",
     "info",
 )

@@ -29,6 +29,7 @@ from trackformer.verbs import (
     export,
     info,
     inspect,
+    serve,
     track,
     train,
     tune,
@@ -147,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", title="verbs", metavar="VERB")
     modules = (
         *(track, detect, inspect, explain, train, evaluate, tune, benchmark),
-        *(data, convert, export, demo, info),
+        *(data, convert, export, serve, demo, info),
     )
     for module in modules:
         name = module.__name__.rpartition(".")[2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import Final
 
@@ -32,7 +33,7 @@ _DECODING: Final = {
 }
 PEEKED: Final = 4096
 """Bytes that tell the kind of a file."""
-_UNREADABLE: Final = (
+UNREADABLE: Final = (
     OSError,
     UnidentifiedImageError,
     SyntaxError,
@@ -89,13 +90,17 @@ def decode_image(path: Path, factor: int = 1) -> UInt8[np.ndarray, "H W 3"] | No
     """
     try:
         # Bytes first: cv2.imread cannot open every path that Python can.
-        content = np.frombuffer(path.read_bytes(), dtype=np.uint8)
+        return decode_bytes(path.read_bytes(), factor)
     except OSError:
         return None
-    if not len(content):
+
+
+def decode_bytes(content: bytes, factor: int = 1) -> UInt8[np.ndarray, "H W 3"] | None:
+    """The same of what a file holds."""
+    if not content:
         return None
-    is_deep = _is_deep(content[:PEEKED].tobytes(), path)
-    pixels = cv2.imdecode(content, _DECODING[factor] | (cv2.IMREAD_ANYDEPTH if is_deep else 0))
+    depth = cv2.IMREAD_ANYDEPTH if _is_deep(content) else 0
+    pixels = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), _DECODING[factor] | depth)
     if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
         return None
     return np.asarray(cv2.cvtColor(as_bytes(pixels), cv2.COLOR_BGR2RGB), dtype=np.uint8)
@@ -126,7 +131,7 @@ def num_pictures(path: Path) -> int:
             if not beginning.startswith(_TIFFS):
                 return int(count)
             return sum(is_whole_page(image, page) for page in range(count))
-    except _UNREADABLE:
+    except UNREADABLE:
         return 1
 
 
@@ -137,16 +142,16 @@ def is_whole_page(image: Image.Image, page: int) -> bool:
     return int(tags.get(_SUBFILE_TYPE, 0)) % 2 == 0
 
 
-def _is_deep(beginning: bytes, path: Path) -> bool:
+def _is_deep(content: bytes) -> bool:
     """Whether the channels of a PNG or TIFF have two bytes."""
-    if beginning.startswith(_PNG):
-        return beginning[_PNG_BITS_AT : _PNG_BITS_AT + 1] == b"\x10"
-    if not beginning.startswith(_TIFFS):
+    if content.startswith(_PNG):
+        return content[_PNG_BITS_AT : _PNG_BITS_AT + 1] == b"\x10"
+    if not content.startswith(_TIFFS):
         return False
     try:
-        with Image.open(path) as image:
+        with Image.open(BytesIO(content)) as image:
             bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, 8)
-    except _UNREADABLE:
+    except UNREADABLE:
         return False
     return bool(max(bits if isinstance(bits, tuple) else (bits,)) == 16)
 
@@ -168,6 +173,6 @@ def image_size(path: Path) -> tuple[int, int] | None:
             turns = image.getexif().get(_ORIENTATION, 1) >= _FIRST_ON_ITS_SIDE
             # Pillow has turned the size of a TIFF already.
             is_on_its_side = turns and image.format != "TIFF"
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
     return (width, height) if is_on_its_side else (height, width)

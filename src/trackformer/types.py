@@ -132,16 +132,19 @@ class Clip:
     images: tuple[Images, ...]
     targets: tuple[tuple[Target, ...], ...]
     """Indexed [frame][image]."""
+    intervals: Float[Tensor, "F B"] | None = None
+    """How long before each frame the one before was taken, in any unit of time, on the processor;
+    the first row means nothing. None: always 1."""
 
     def pin_memory(self) -> Clip:
         """The same clip where a GPU can fetch it by itself; a loader of data calls this."""
         targets = tuple(tuple(target.pin_memory() for target in frame) for frame in self.targets)
-        return Clip(tuple(images.pin_memory() for images in self.images), targets)
+        return Clip(tuple(images.pin_memory() for images in self.images), targets, self.intervals)
 
     def to(self, device: torch.device | str) -> Clip:
         """The same clip on another device."""
         targets = tuple(tuple(target.to(device) for target in frame) for frame in self.targets)
-        return Clip(tuple(images.to(device) for images in self.images), targets)
+        return Clip(tuple(images.to(device) for images in self.images), targets, self.intervals)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

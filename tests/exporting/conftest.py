@@ -1,7 +1,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -20,19 +20,38 @@ SCRIPT = Path(__file__).with_name("export_variants.py")
 
 
 @pytest.fixture(scope="session")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """A file that `export_variants.py` writes, once, with warnings as errors."""
+def exporter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
+    """`export_variants.py`, with warnings as errors."""
+    with (
+        (tmp_path_factory.mktemp("exporter") / "stderr").open("w+") as said,
+        subprocess.Popen(
+            [sys.executable, "-W", "error", str(SCRIPT)],
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            text=True,
+        ) as process,
+    ):
+        yield process
+        process.stdin.close()
+        assert process.wait() == 0
+        said.seek(0)
+        assert said.read() == ""
+
+
+@pytest.fixture(scope="session")
+def exported(
+    exporter: subprocess.Popen[str], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """A file that the exporter writes, once."""
     folder = tmp_path_factory.mktemp("exported")
 
     def export(name: str) -> Path:
         path = folder / name
         if not path.exists():
-            environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-            command = [sys.executable, "-W", "error", str(SCRIPT), str(path)]
-            ended = subprocess.run(
-                command, env=environment, capture_output=True, text=True, check=False
-            )
-            assert (ended.returncode, ended.stderr) == (0, "")
+            print(path, file=exporter.stdin, flush=True)
+            assert exporter.stdout.readline() == f"{path}\n", f"{path}: not exported"
         return path
 
     return export

@@ -17,20 +17,28 @@ from trackformer.models.settings import DeformableDetrSettings, DetrSettings
 from trackformer.tracking.tracker import Tracker
 from tracking.compiled_tracking import RESTLESS, restless_model
 
+KINDS = ("detr", "deformable_detr")
 
-@pytest.mark.parametrize("kind", ["detr", "deformable_detr"])
-def test_graphs_are_no_more_than_slot_sizes_and_answers_the_same(kind):
+
+@pytest.fixture(scope="module")
+def compared() -> dict[str, dict[str, float]]:
+    """By architecture; from one process, as it takes long to import torch's compiler."""
     tests = Path(__file__).parents[1]
     path = os.pathsep.join([str(tests), *sys.path])
     answer = subprocess.run(
-        [sys.executable, "-m", "tracking.compiled_tracking", kind],
+        [sys.executable, "-m", "tracking.compiled_tracking", *KINDS],
         env=os.environ | {"PYTHONPATH": path},
         capture_output=True,
         text=True,
         check=False,
     )
     assert answer.returncode == 0, answer.stderr[-2000:]
-    found = json.loads(answer.stdout)
+    return json.loads(answer.stdout)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_graphs_are_no_more_than_slot_sizes_and_answers_the_same(compared, kind):
+    found = compared[kind]
     assert found["graphs"] <= found["sizes"] < found["counts"]
     assert found["worst"] < 1e-3  # pixels
 

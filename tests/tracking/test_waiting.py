@@ -13,9 +13,12 @@ from trackformer.types import NO_OBJECT, PADDING
 ONE_TRANSFER = ["aten._to_copy.default pretended to cpu"]
 
 
-@pytest.mark.parametrize("name", ["detr", "deformable_detr", "two_frames", "nano"])
-def test_a_frame_waits_for_its_device_once(name: str):
-    found = on_a_pretended_device(name)
+NAMES = ("detr", "deformable_detr", "two_frames", "nano")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_frame_waits_for_its_device_once(on_a_pretended_device, name: str):
+    found = on_a_pretended_device[name]
     assert found["tracking"] == 5 * [ONE_TRANSFER]
     assert found["detecting"] == ONE_TRANSFER
     assert found["together"] == ONE_TRANSFER
@@ -26,25 +29,19 @@ def test_a_frame_waits_for_its_device_once(name: str):
     assert found["same_ids_replayed"]
 
 
-def test_targets_are_assigned_in_one_transfer_for_all_images_and_layers():
-    found = on_a_pretended_device("matching")
+def test_targets_are_assigned_in_one_transfer_for_all_images_and_layers(on_a_pretended_device):
+    found = on_a_pretended_device["matching"]
     assert found["matching"] == ONE_TRANSFER
     assert found["index"] == 3 * [[[NO_OBJECT, 0], [0, PADDING]]]
 
 
-def on_a_pretended_device(name: str) -> dict[str, object]:
+@pytest.fixture(scope="module")
+def on_a_pretended_device() -> dict[str, dict[str, object]]:
+    """By model; from one process, as it takes longer to import torch than to count."""
     tests = Path(__file__).parents[1]
+    warnings = ["-W", "ignore", "-W", "error::UserWarning:trackformer"]
     answer = subprocess.run(
-        [
-            sys.executable,
-            "-W",
-            "ignore",
-            "-W",
-            "error::UserWarning:trackformer",
-            "-m",
-            "tracking.waiting",
-            name,
-        ],
+        [sys.executable, *warnings, "-m", "tracking.waiting", *NAMES],
         env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tests), *sys.path])},
         capture_output=True,
         text=True,

@@ -1,5 +1,7 @@
 """A clip through a real (tiny, random) model: gradients, ragged batches, which frames count."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import tensor
@@ -137,6 +139,21 @@ def test_references_move_in_the_given_share_of_clips(model):
     moving = {"motion": (1.0, 1.0)}
     assert loss_of(model, clip, **moving, motion_rate=0.0).total == still
     assert loss_of(model, clip, **moving, motion_rate=1.0).total != still
+
+
+@torch.no_grad()
+def test_references_move_by_the_time_between_frames(model):
+    clip = clip_of(TWO, TWO, TWO)
+    moving = {"motion": (1.0, 1.0)}
+    counted = loss_of(model, clip, **moving).total
+
+    def timed(*intervals):
+        rows = tensor(intervals)[:, None].repeat(1, len(TWO))
+        return loss_of(model, replace(clip, intervals=rows), **moving).total
+
+    assert timed(1.0, 1.0, 1.0) == counted
+    assert timed(1.0, 2.0, 2.0) == counted  # the unit does not matter
+    assert timed(1.0, 1.0, 3.0) != counted
 
 
 @torch.no_grad()

@@ -13,7 +13,7 @@ from PIL import Image
 from trackformer.errors import DataError
 from trackformer.frame_files import natural_order
 from trackformer.image_files import decode_image
-from trackformer.video.decoding import is_url
+from trackformer.video.addresses import is_url
 from trackformer.video.sources import open_source
 
 HEIGHT, WIDTH = 48, 64

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from trackformer.atomic_files import refuse_existing
+from trackformer.checkpoints.average import average
 from trackformer.checkpoints.load import load_weights
 from trackformer.checkpoints.model_files import read_notes, save_model
 from trackformer.errors import ConfigError
@@ -67,6 +68,7 @@ def convert(
     destination: Path,
     *,
     tracker: Mapping[str, Any] | None = None,
+    averaged_with: str | Path | None = None,
     overwrite: bool = False,
 ) -> TrackFormer:
     """Load `source`, whatever it is, and write it to `destination` in our own format.
@@ -75,19 +77,22 @@ def convert(
         source: Anything `load_weights` takes.
         destination: Ends in `.safetensors`.
         tracker: Tracker settings to store with the weights; others stay as they are.
+        averaged_with: Weights of the same model; the mean of both is written.
         overwrite: Replace a file that is there already.
 
     Returns:
-        The model as loaded from `source`.
+        The model that was written.
 
     Raises:
         ConfigError: `destination` has another ending or exists.
-        CheckpointError: `source` cannot be loaded.
+        CheckpointError: Weights cannot be loaded, or the two have different tensors.
     """
     if destination.suffix != ".safetensors":
         raise ConfigError(f"{destination}: expected a name that ends in .safetensors")
     refuse_existing(destination, overwrite=overwrite)
     model = load_weights(source)
+    if averaged_with is not None:
+        model = average(model, load_weights(averaged_with), str(averaged_with))
     notes = read_notes(Path(source)) if Path(source).suffix == ".safetensors" else {}
     if tracker:
         stored = model.settings.tracker | dict(tracker)

@@ -20,7 +20,7 @@ from trackformer.checkpoints.problems import one_line
 from trackformer.checkpoints.tensors import check_tensors_fit
 from trackformer.errors import CheckpointError
 from trackformer.models.build import build_model
-from trackformer.models.settings import BackboneSettings, ModelSettings
+from trackformer.models.settings import ModelSettings
 from trackformer.models.trackformer import TrackFormer
 
 SPARE_PARTS: Final = 2000
@@ -52,7 +52,6 @@ def build_fitting(
         CheckpointError: There is no such model, or the tensors are not its own. Found out on the
             meta device, before anything is allocated.
     """
-    settings = _fetching_nothing(settings)
     try:
         with torch.device("meta"), _no_larger_than(tensors), warnings.catch_warnings():
             # Sizes of 0 are only warned of; the file's tensors have others.
@@ -65,16 +64,6 @@ def build_fitting(
         ) from error
     check_tensors_fit(weights_of(outline), tensors, where)
     return build(settings)
-
-
-def _fetching_nothing(settings: ModelSettings) -> ModelSettings:
-    """Weights come from the file: a backbone's own are not downloaded once more."""
-    backbone = getattr(settings.detector, "backbone", None)
-    if not isinstance(backbone, BackboneSettings) or backbone.weights == "none":
-        return settings
-    own = backbone.model_copy(update={"weights": "none"})
-    detector = settings.detector.model_copy(update={"backbone": own})
-    return settings.model_copy(update={"detector": detector})
 
 
 @dataclass(slots=True)

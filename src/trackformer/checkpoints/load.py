@@ -12,6 +12,7 @@ from trackformer.checkpoints.hugging_face.files import read_config
 from trackformer.checkpoints.hugging_face.real_time import MODEL_TYPES, load_hugging_face
 from trackformer.checkpoints.model_files import load_file
 from trackformer.checkpoints.onnx_model import ENDING, OnnxModel
+from trackformer.checkpoints.published.by_name import COCO, published_weights
 from trackformer.checkpoints.published.files import load_published
 from trackformer.errors import CheckpointError
 from trackformer.models.trackformer import TrackFormer
@@ -25,7 +26,8 @@ def load_model(
     Args:
         name_or_path: A bundled name (`bundled_models()`), a file saved by this library, a file
             of the published DETR, Deformable DETR or TrackFormer code, a folder saved by
-            transformers, or an ONNX file that `trackformer export` wrote.
+            transformers, an ONNX file that `trackformer export` wrote, or the name of published
+            weights in your own folder (docs/checkpoints.md).
         device: Where to put it.
 
     Returns:
@@ -66,10 +68,7 @@ def load_weights(name_or_path: str | Path, device: torch.device | str = "cpu") -
     elif path.is_file():
         model = load_published(path)
     else:
-        raise CheckpointError(
-            f"{name_or_path}: expected a .safetensors file, a published .pth file, a Hugging Face "
-            f"folder, or one of the bundled models ({', '.join(bundled_models()) or 'none'})"
-        )
+        model = _load_named(str(name_or_path))
     return model.to(device)
 
 
@@ -82,6 +81,17 @@ def bundled_models() -> tuple[str, ...]:
             if file.name.endswith(".safetensors")
         )
     )
+
+
+def _load_named(name: str) -> TrackFormer:
+    path = published_weights(name)
+    if path is None:
+        raise CheckpointError(
+            f"{name}: expected a .safetensors file, a published .pth file, a Hugging Face "
+            f"folder, one of the bundled models ({', '.join(bundled_models()) or 'none'}), or one "
+            f"of the published ones in a folder of your own ({', '.join(COCO)})"
+        )
+    return _load_folder(path) if path.is_dir() else load_published(path)
 
 
 def _load_folder(folder: Path) -> TrackFormer:

@@ -75,6 +75,9 @@ _SENTENCES: Final[Mapping[str, Callable[[TracedDecision], str]]] = {
     "given up": lambda it: f"given up: lost for {it.value:.0f} frames, more than {_compared(it)}",
     "crowded out": lambda it: f"given up: {it.value:.0f} tracks are more than {_compared(it)}",
     "empty": lambda _: "forgotten: its box has no area",
+    "started": lambda it: (
+        "began a track by a user's box, whatever its score; the boxes' IoU is " + _value(it)
+    ),
     "born": lambda _: "born: sure enough, and nothing else is there",
     "not born": lambda it: f"not born: its score {_value(it)} is not above {_compared(it)}",
     "not public": lambda _: "not born: no public detection allows it",

@@ -28,7 +28,8 @@ class BackboneSettings(Settings):
     dilation: bool = False
     """Stride 1 and dilation 2 in the last stage (the papers' DC5)."""
     weights: Literal["none", "imagenet"] = "none"
-    """imagenet: downloaded by torchvision, because you asked for it by name."""
+    """imagenet: training begins with torchvision's file of it, from a folder of your own
+    (docs/checkpoints.md); nothing is downloaded."""
 
 
 class DetrSettings(Settings):

@@ -15,7 +15,7 @@ from torch import Tensor
 from trackformer.models.frame_model import FrameModel
 from trackformer.models.parts.slots import in_slots
 from trackformer.objects import TrackedObjects
-from trackformer.tracking.proposals.places import propose_together, untracked
+from trackformer.tracking.proposals.places import places_asked, propose_together
 from trackformer.tracking.query_batch import answers_apart, ask_together
 from trackformer.tracking.tracker import PreparedFrame, Tracker
 from trackformer.types import FrameFeatures, Images, MaskInput, Memory
@@ -78,8 +78,8 @@ def _one_pass(
     slots = in_slots(max(len(each.ids) for each in tracks), slots_of)
     device = frames[0].images.pixels.device
     new = [
-        None if own is None else untracked(own, tracker.tracks, tracker.settings)
-        for own, tracker in zip(places, trackers, strict=True)
+        places_asked(own, tracker.tracks, tracker.settings, frame.image_size, model)
+        for own, tracker, frame in zip(places, trackers, frames, strict=True)
     ]
     output = model(
         images_together([frame.images for frame in frames]),

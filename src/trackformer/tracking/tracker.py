@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from jaxtyping import Float, Shaped, UInt8
+from jaxtyping import Float, Int, Shaped, UInt8
 from torch import Tensor
 
 from trackformer.boxes import to_pixels_xyxy
@@ -22,9 +23,10 @@ from trackformer.preprocessing import normalise
 from trackformer.resizing import input_size, resize
 from trackformer.tracking.lifecycle.advance import advance
 from trackformer.tracking.lifecycle.decisions import nobody
+from trackformer.tracking.lifecycle.starting import starting
 from trackformer.tracking.lifecycle.tracks import Tracks, expecting, no_tracks
 from trackformer.tracking.masks import track_masks
-from trackformer.tracking.proposals.places import places_in, propose_together, untracked
+from trackformer.tracking.proposals.places import places_asked, places_in, propose_together
 from trackformer.tracking.query_batch import answers_apart, ask_together
 from trackformer.tracking.sessions.tracker_state import TrackerState, state_from_bytes
 from trackformer.tracking.settings import TrackerSettings
@@ -126,6 +128,29 @@ class Tracker:
             (answer,) = answers_apart(output, [self.tracks], with_origins=self.is_traced)
             return self.take(answer, output.memory, prepared, public_xyxy)
 
+    def start(
+        self, boxes_xyxy: Shaped[np.ndarray, "S 4"], labels: Sequence[int] | None = None
+    ) -> Int[np.ndarray, " S"]:
+        """Begin tracks where a user says so, in the frame that `update` takes next.
+
+        Each goes on with the object query nearest to its box, whatever that scores (one made of
+        the box, where queries start from a place), and is given up by `patience` only.
+
+        Args:
+            boxes_xyxy: In pixels of the next frame, left < right and top < bottom.
+            labels: Index in `class_names` of each; None: what the model takes it for.
+
+        Returns:
+            The identities that they will have.
+
+        Raises:
+            ConfigError, DataError: See `starting`.
+        """
+        first = self.tracks.next_id + len(self.tracks.starting)
+        names = self._model.settings.class_names
+        self.tracks = starting(self.tracks, boxes_xyxy, labels, len(names), self.settings)
+        return np.arange(first, self.tracks.next_id + len(self.tracks.starting))
+
     def expect(self, time_s: float | None) -> None:
         """The part of `update` before the model: when the next frame was taken."""
         self.settings.check_times(has_times=time_s is not None)
@@ -198,14 +223,12 @@ class Tracker:
     def _proposed(
         self, proposals: supervision.Detections | None, image_size: tuple[int, int]
     ) -> ProposalBoxes | None:
-        if proposals is None:
-            return None
-        places = untracked(places_in(proposals, image_size), self.tracks, self.settings)
+        places = None if proposals is None else places_in(proposals, image_size)
+        places = places_asked(places, self.tracks, self.settings, image_size, self._model)
         return propose_together([places], self._device, self._slots_of)
 
     def _no_tracks(self) -> Tracks:
-        embedding_size: int = self._model.embedding_size
-        return no_tracks(embedding_size)
+        return no_tracks(self._model.embedding_size)
 
 
 def settings_for(model: FrameModel) -> TrackerSettings:

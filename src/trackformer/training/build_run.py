@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset, Subset
 
 from trackformer.checkpoints.classes import with_classes
 from trackformer.checkpoints.load import load_weights
+from trackformer.checkpoints.published.imagenet import load_imagenet
 from trackformer.data.annotations import AnnotatedData
 from trackformer.data.clips.draw import BatchShare, ClipDataset
 from trackformer.errors import ConfigError
@@ -30,6 +31,7 @@ from trackformer.training.optimizer import build_optimizer, build_schedule
 from trackformer.training.queries.denoising import Denoiser
 from trackformer.training.settings import TrainingSettings
 from trackformer.training.watching.observation import Observer
+from trackformer.training.watching.trackers import other_trackers
 from trackformer.types import Clip
 
 
@@ -69,7 +71,7 @@ class ClipTrainer(nn.Module):
 
 @dataclass(slots=True)
 class Run:
-    """The objects of a run; `step` and `best_score` are all that is not in one of them."""
+    """The objects of a run; only `step` and what is known of scores are in none of them."""
 
     settings: TrainingSettings
     accelerator: Accelerator
@@ -83,7 +85,15 @@ class Run:
     validation: Validation | None
     step: int = 0
     best_score: float | None = None
+    evaluations_since_best: int = 0
     stop_requested: bool = field(default=False)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no score was better for as long as `validation.patience` allows."""
+        wanted = self.settings.validation
+        patience = None if wanted is None else wanted.patience
+        return patience is not None and self.evaluations_since_best >= patience
 
     def is_due(self, every: int) -> bool:
         """Whether the step just done is one of every so many; 0: never."""
@@ -99,6 +109,7 @@ def build_run(settings: TrainingSettings) -> Run:
     """
     accelerator = Accelerator(
         mixed_precision=settings.precision,
+        log_with=other_trackers(settings) or None,
         # A batch without any track query leaves the carry projection unused.
         kwargs_handlers=[
             DistributedDataParallelKwargs(find_unused_parameters=True),
@@ -168,6 +179,7 @@ def _initial_model(settings: TrainingSettings) -> TrackFormer:
     else:
         assert settings.model is not None
         model = build_model(settings.model.model_copy(update={"class_names": settings.class_names}))
+        load_imagenet(model)
     # What is not given stays as it came with the initial weights.
     given = settings.tracker.model_dump(exclude_unset=True)
     changes: dict[str, Any] = {
@@ -215,8 +227,9 @@ def _check_loss(model: TrackFormer, settings: TrainingSettings) -> None:
 
 
 def build_loader(sources: list[tuple[AnnotatedData, float]], run: Run) -> DataLoader[Clip]:
-    """This process' share of the batches from the current step on."""
+    """This process' share of the batches from the current step on; none of a settled run."""
     settings = run.settings
+    assert settings.batch_size != "auto", "resolved before"
     batches: Dataset[Clip] = ClipDataset(
         sources,
         settings.batch_size,
@@ -227,8 +240,9 @@ def build_loader(sources: list[tuple[AnnotatedData, float]], run: Run) -> DataLo
         BatchShare(run.accelerator.process_index, run.accelerator.num_processes),
         with_masks=run.model.predicts_masks,
     )
+    last = run.step if run.is_settled else settings.optimizer.steps
     return DataLoader(
-        Subset(batches, range(run.step, settings.optimizer.steps)),
+        Subset(batches, range(run.step, last)),
         batch_size=None,
         num_workers=settings.workers,
         persistent_workers=False,

@@ -25,6 +25,7 @@ from trackformer.training.queries.track_queries import (
     augment,
     carried_targets,
     carry,
+    expecting,
     nothing_carried,
 )
 from trackformer.training.settings import TrackQuerySettings
@@ -89,6 +90,9 @@ def clip_loss(  # noqa: PLR0913 - what is trained, on what, beside whom, and who
     first_trained = 0 if settings.track_queries.loss_frames == "all" else last
     for frame, (images, targets) in enumerate(zip(clip.images, clip.targets, strict=True)):
         is_trained = frame >= first_trained
+        if carried is not None and clip.intervals is not None:
+            elapsed = clip.intervals[frame].tolist()
+            carried = [expecting(*each) for each in zip(carried, elapsed, strict=True)]
         queries, index = _asked(carried, targets, motions, settings.track_queries, generator)
         proposed = sample_proposals(targets, is_shown, settings.proposals, generator)
         # Without gradient, earlier frames are a given for this step (the paper's two frames).
@@ -261,4 +265,6 @@ def _padded_like(rows: CarriedObjects, num_rows: int) -> CarriedObjects:
             [rows.embeddings, rows.embeddings.new_zeros((missing, rows.embeddings.shape[-1]))]
         ),
         frames_missed=torch.cat([rows.frames_missed, torch.zeros_like(absent)]),
+        unseen_for=torch.cat([rows.unseen_for, rows.unseen_for.new_zeros(missing)]),
+        elapsed=rows.elapsed,
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import torch
 from accelerate import Accelerator
@@ -19,6 +19,7 @@ from trackformer.errors import CheckpointError, ConfigError, DataError
 from trackformer.folder_lock import only_writer
 from trackformer.last_resort import stop_signals
 from trackformer.models.trackformer import TrackFormer
+from trackformer.training.batch_size import FoundBatchSize, with_batch_size
 from trackformer.training.build_run import (
     Run,
     build_loader,
@@ -31,7 +32,10 @@ from trackformer.training.sources import read_sources
 from trackformer.training.watching.look import Look
 from trackformer.training.watching.observation import ObservedFrame
 from trackformer.training.watching.progress import RunLog
+from trackformer.training.watching.trackers import Trackers
 from trackformer.types import Clip
+
+RESUMABLE: Final = "; go on with --resume"
 
 
 def train(settings: TrainingSettings, *, resume: bool = False) -> Path:
@@ -50,16 +54,20 @@ def train(settings: TrainingSettings, *, resume: bool = False) -> Path:
     run = build_run(settings)
     if resume:
         _restore(run, load_state(settings.output / "last.pt"))
-    batches = build_loader(sources, run)
     is_main = run.accelerator.is_main_process
-    log = RunLog(settings, is_main=is_main, first_step=run.step)
+    found = with_batch_size(run, sources, resume=resume)
+    settings = run.settings = found.settings
+    batches = build_loader(sources, run)
+    log = RunLog(
+        settings, Trackers(run.accelerator, settings), is_main=is_main, first_step=run.step
+    )
     with _alone_in(settings.output, is_main=is_main), log, _stopping_gently(run):
         # Once more: another run may have ended since.
         _refuse_to_overwrite(settings.output, resume=resume or not is_main)
-        log.say_what_is_left()
-        log.record_run(sources)
-        for note in notes:
-            log.say(f"note: {note}")
+        log.say_what_is_left(_why_settled(run))
+        log.record_run(sources, found.record)
+        for note in (*_found_notes(found), *(f"note: {note}" for note in notes)):
+            log.say(note)
         for clip in log.timed(batches):
             result = _step(run, clip)
             log.step(run.step, result.metrics)
@@ -73,10 +81,16 @@ def train(settings: TrainingSettings, *, resume: bool = False) -> Path:
             if is_last or run.step % settings.save_every == 0 or must_stop:
                 _save(run)
             if must_stop:
-                log.say(f"stopped after step {run.step}; go on with --resume")
+                log.say(f"stopped after step {run.step}{_why_settled(run) or RESUMABLE}")
                 break
         log.say(_kept(run))
     return settings.output
+
+
+def _found_notes(found: FoundBatchSize) -> list[str]:
+    if not found.record:
+        return []
+    return [f"batch_size: auto is {found.settings.batch_size}: {found.record['because']}"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,7 +143,8 @@ def _means_over_processes(values: dict[str, Tensor], accelerator: Accelerator) -
 
 def _is_stop_requested(run: Run) -> bool:
     """Whether any process was asked to stop: all must, or the others wait for it forever."""
-    asked = torch.tensor(float(run.stop_requested), device=run.accelerator.device)
+    wants = float(run.stop_requested or run.is_settled)
+    asked = torch.tensor(wants, device=run.accelerator.device)
     return bool(run.accelerator.reduce(asked, reduction="sum") > 0)
 
 
@@ -141,9 +156,18 @@ def _validate(run: Run, log: RunLog) -> None:
     scores = run.validation.scores(model)
     log.scores(run.step, scores)
     score = float(scores[run.validation.metric])
+    run.evaluations_since_best += 1
     if run.best_score is None or score > run.best_score:
-        run.best_score = score
+        run.best_score, run.evaluations_since_best = score, 0
         save_model(model, run.settings.output / "best.safetensors", _notes(run, scores))
+
+
+def _why_settled(run: Run) -> str:
+    """Empty for a run that may go on."""
+    if run.validation is None or not run.is_settled:
+        return ""
+    count, metric = run.evaluations_since_best, run.validation.metric
+    return f": no better {metric} in {count} evaluations"
 
 
 def _kept(run: Run) -> str:
@@ -164,6 +188,7 @@ def _save(run: Run) -> None:
         optimizer=run.optimizer.state_dict(),
         schedule=run.schedule.state_dict(),
         best_score=run.best_score,
+        evaluations_since_best=run.evaluations_since_best,
         denoiser=None if run.denoiser is None else run.denoiser.state_dict(),
         identities=None if run.identities is None else run.identities.state_dict(),
     )
@@ -189,6 +214,7 @@ def _restore(run: Run, state: RunState) -> None:
         ) from error
     run.step = state.step
     run.best_score = state.best_score
+    run.evaluations_since_best = state.evaluations_since_best
 
 
 def _first_difference(error: Exception) -> str:

@@ -26,6 +26,8 @@ class RunState:
     schedule: dict[str, Any]
     best_score: float | None
     """Best validation score so far."""
+    evaluations_since_best: int = 0
+    """For how long no score was better."""
     denoiser: dict[str, Any] | None = None
     """Weights that exist in training only."""
     identities: dict[str, Any] | None = None

@@ -13,6 +13,7 @@ from rich.table import Table
 from trackformer.atomic_files import atomic_path
 from trackformer.errors import ConfigError
 from trackformer.training.run import train
+from trackformer.training.run_state import load_state
 from trackformer.training.settings import TrainingSettings
 from trackformer.training.watching.metrics_file import read_metrics
 
@@ -47,13 +48,17 @@ def train_seeds(
     if settings.validation is None:
         raise ConfigError("--seeds: expected the setting validation, whose scores are compared")
     rows: dict[int, dict[str, str]] = {}
+    batch_size = settings.batch_size
     for seed in range(settings.seed, settings.seed + num_seeds):
         output = settings.output / f"seed_{seed}"
         # A run that had not begun when the others were stopped begins now.
         is_begun = resume and (output / "last.pt").exists()
-        train(settings.model_copy(update={"seed": seed, "output": output}), resume=is_begun)
+        changes = {"seed": seed, "output": output, "batch_size": batch_size}
+        train(settings.model_copy(update=changes), resume=is_begun)
         PartialState().wait_for_everyone()  # Only the main one writes the scores.
-        rows[seed] = _last_validation(output, settings.optimizer.steps)
+        rows[seed] = _last_validation(output, settings)
+        # Found once: runs of other sizes would not be comparable.
+        batch_size = _recorded_batch_size(output)
     spread = {
         name: _spread({seed: float(row[name]) for seed, row in rows.items()})
         for name in next(iter(rows.values()))
@@ -75,11 +80,20 @@ def spread_table(spread: dict[str, Spread]) -> Table:
     return table
 
 
-def _last_validation(output: Path, steps: int) -> dict[str, str]:
+def _last_validation(output: Path, settings: TrainingSettings) -> dict[str, str]:
     rows = read_metrics(output / "validation.csv")
-    if not rows or int(rows[-1]["step"]) < steps:
-        raise ConfigError(f"{output}: stopped before its end; go on with --seeds and --resume")
+    if not rows or int(rows[-1]["step"]) < settings.optimizer.steps:
+        assert settings.validation is not None, "refused before"
+        patience = settings.validation.patience
+        # A run that got no better has come to its end, too.
+        if patience is None or load_state(output / "last.pt").evaluations_since_best < patience:
+            raise ConfigError(f"{output}: stopped before its end; go on with --seeds and --resume")
     return rows[-1]
+
+
+def _recorded_batch_size(output: Path) -> int:
+    record = json.loads((output / "run.json").read_text(encoding="utf-8"))
+    return int(record["settings"]["batch_size"])
 
 
 def _spread(by_seed: dict[int, float]) -> Spread:

@@ -188,6 +188,8 @@ class ValidationSettings(Settings):
     """Classes of the data that count as another, as in a source."""
     image_folders: tuple[Path, ...] = ()
     """Folders that images may lie in besides the data's own."""
+    patience: PositiveInt | None = None
+    """Evaluations in a row without a better score after which the run stops; null: it goes on."""
     every: PositiveInt = 500
     """Optimizer steps between two evaluations."""
     metric: Literal["HOTA", "MOTA", "IDF1", "DetA", "AssA", "AP", "AP50", "AP75"] | None = None
@@ -204,7 +206,8 @@ class TrainingSettings(Settings):
     model: ModelSettings | None = None
     """A new model; or leave it out and set `initial`."""
     initial: Path | str | None = None
-    """Weights to begin with: a bundled name, our file, or a Hugging Face folder."""
+    """Weights to begin with: a bundled name, our file, a published file or its name, or a Hugging
+    Face folder (docs/checkpoints.md)."""
     input: InputSettings | None = None
     """Changes the input size that initial weights came with; what is not given of `multiple_of`,
     `mean` and `std` stays as stored with them."""
@@ -214,8 +217,9 @@ class TrainingSettings(Settings):
     class_names: tuple[str, ...] = ("person",)
     """Classes to train; others of a source are left out, that is, background. Of initial weights,
     heads of classes with the same name are kept."""
-    batch_size: PositiveInt = 4
-    """Clips per process and step."""
+    batch_size: PositiveInt | Literal["auto"] = 4
+    """Clips per process and step. auto: as many as fit into memory, found by trying; `run.json`
+    has what was found, and --resume goes on with it."""
     clips: ClipSettings = ClipSettings()
     track_queries: TrackQuerySettings = TrackQuerySettings()
     matching: MatchingSettings = MatchingSettings()
@@ -232,6 +236,8 @@ class TrainingSettings(Settings):
     """Gradient checkpointing: of each frame only the input is stored; the backward pass runs the
     frame again. Long clips then fit into memory, for one more forward pass, and with the same
     gradients. (Statistics of a trainable batch norm count every frame twice.)"""
+    log: tuple[Literal["tensorboard", "wandb", "mlflow", "clearml"], ...] = ("tensorboard",)
+    """Where the curves go besides the CSV files; each but TensorBoard needs its own package."""
     seed: int = 0
     workers: NonNegativeInt = 1
     """Processes that prepare batches."""

@@ -33,6 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.yaml",
         help="tracker settings to store with the weights, such as `trackformer tune` finds",
     )
+    parser.add_argument(
+        "--average",
+        metavar="WEIGHTS",
+        help="of the same model, such as those that SRC was trained on from: write the mean of "
+        "both, which often does better on scenes never seen than either",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace DST if it exists")
 
 
@@ -48,6 +54,7 @@ def run(options: argparse.Namespace) -> int:
             options.source,
             options.destination,
             tracker=changes_in(options.settings),
+            averaged_with=options.average,
             overwrite=options.overwrite,
         )
     for warning in caught:

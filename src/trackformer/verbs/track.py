@@ -15,6 +15,7 @@ from trackformer.verbs.flags.also import (
     write_also,
 )
 from trackformer.verbs.flags.classes import only_asked
+from trackformer.verbs.flags.cluster import refuse_stored
 from trackformer.verbs.flags.detections import (
     OWN_FILE,
     OWN_FILES,
@@ -31,6 +32,7 @@ from trackformer.verbs.flags.video import (
     SOURCE_HELP,
     add_video_arguments,
     live_reading,
+    output_folder,
     print_lines,
     process_video,
     report_all,
@@ -58,7 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "A folder or quoted pattern of videos, or a .txt file with one a line: each of them",
     )
     add_video_arguments(
-        parser, "tracks.txt, tracks.jsonl and video.mp4; - prints the lines of tracks.jsonl"
+        parser,
+        "tracks.txt, tracks.jsonl and video.mp4; - prints the lines of tracks.jsonl",
+        output_folder,
     )
     add_many_arguments(parser)
     parser.add_argument(
@@ -115,9 +119,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """A video in, tracks out; or several."""
     _refuse_together(options)
+    refuse_stored(options)
     changes = _tracker_changes(options)
     options.sources, is_listed = listed(options.sources)
-    is_spread = is_listed or options.jobs is not None
+    is_spread = is_listed or options.jobs is not None or options.cluster is not None
     zones = zone_counter(options, is_alone=not is_spread and not names_tracker(options))
     if names_tracker(options):
         return track_with_tracker(options, changes)

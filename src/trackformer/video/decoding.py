@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -16,10 +15,11 @@ import numpy as np
 from jaxtyping import UInt8
 
 from trackformer.errors import DataError
+from trackformer.video.addresses import without_credentials
 from trackformer.video.frames import ASSUMED_FRAME_RATE, Frame, FrameSource
+from trackformer.video.seeking import land_behind
 from trackformer.video.timing import Timing, believable_rate, probe
 
-URL_SCHEMES: Final = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "srt", "udp", "rtp", "tcp")
 OPENING_S: Final = 15.0
 """So long a stream may take until it shows something."""
 SILENCE_S: Final = 10.0
@@ -68,21 +68,6 @@ def open_stream(url: str, opening_s: float | None = None) -> FrameSource:
     )
 
 
-def is_url(source: str) -> bool:
-    """Whether `source` is an address `open_stream` understands."""
-    scheme, separator, _ = source.partition("://")
-    return bool(separator) and scheme.lower() in URL_SCHEMES
-
-
-def without_credentials(url: str) -> str:
-    """The address as it may be printed.
-
-    >>> without_credentials("rtsp://admin:secret@camera/1")
-    'rtsp://camera/1'
-    """
-    return re.sub(r"^(\w+://)[^/]*@", r"\1", url)
-
-
 def _open(
     location: str, name: str, limits_s: tuple[float, float] | None, options: dict[str, str]
 ) -> FrameSource:
@@ -101,16 +86,18 @@ def _open(
     except DataError:
         container.close()
         raise
+    reading = _Reading(video, Path(location))
     # Threads over frames stay off: they swallow the last whole frames before a cut.
     video.stream.thread_type = "SLICE"
     return FrameSource(
         name=name,
         frame_rate=video.frame_rate(),
         num_frames=video.num_frames(),
-        frames=_read_frames(video, is_stream=limits_s is not None),
-        release=container.close,
+        frames=_read_frames(reading, is_stream=limits_s is not None),
+        release=reading.close,
         remarks=video.remarks(),
         pixel_aspect=Fraction(1) if timing is None else timing.pixel_aspect,
+        pass_over=None if timing is None else reading.pass_over,
     )
 
 
@@ -184,13 +171,48 @@ class _Progress:
     """Why nothing more could be read; empty at a regular end."""
 
 
-def _read_frames(video: _OpenVideo, is_stream: bool) -> Generator[Frame, None, None]:  # noqa: FBT001 - private
-    progress = _Progress()
-    for packet in _packets(video, progress):
-        for picture in _decode(packet, progress):
-            time_s = _advance(progress, picture, 1 / video.frame_rate())
-            yield Frame(_upright_pixels(picture), progress.num_read, time_s)
-            progress.num_read += 1
+@dataclass(slots=True)
+class _Reading:
+    """Where reading starts."""
+
+    video: _OpenVideo
+    path: Path
+    progress: _Progress = field(default_factory=_Progress)
+    landed: list[Any] = field(default_factory=list)
+    """Pictures that were decoded already."""
+
+    def pass_over(self, num_frames: int, last_s: float) -> bool:
+        """Begin behind so many frames, if it is sure which one that is; else where it began."""
+        stream = self.video.stream
+        landing = land_behind(self.path, self.video.container, stream, num_frames, last_s)
+        if landing is None:
+            self.close()
+            container = av.open(str(self.path), metadata_errors="replace")
+            again = container.streams[stream.index]
+            again.thread_type = stream.thread_type
+            self.video = replace(self.video, container=container, stream=again)
+            return False
+        self.landed = landing.pictures
+        self.progress = _Progress(num_read=num_frames, first_s=landing.first_s)
+        return True
+
+    def pictures(self) -> Iterator[Any]:
+        """All that follow."""
+        yield from self.landed
+        for packet in _packets(self.video, self.progress):
+            yield from _decode(packet, self.progress)
+
+    def close(self) -> None:
+        self.video.container.close()
+
+
+def _read_frames(reading: _Reading, is_stream: bool) -> Generator[Frame, None, None]:  # noqa: FBT001 - private
+    # Only now: whoever iterates may have passed over some.
+    video, progress = reading.video, reading.progress
+    for picture in reading.pictures():
+        time_s = _advance(progress, picture, 1 / video.frame_rate())
+        yield Frame(_upright_pixels(picture), progress.num_read, time_s)
+        progress.num_read += 1
     problem = _stream_problem(video, progress) if is_stream else _file_problem(video, progress)
     if problem:
         raise DataError(f"{video.name}: {problem}")

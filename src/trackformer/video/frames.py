@@ -47,6 +47,7 @@ class FrameSource:
         *,
         pixel_aspect: Fraction = SQUARE,
         is_live: bool = False,
+        pass_over: Callable[[int, float], bool] | None = None,
         has_next: Callable[[], bool] = lambda: True,
     ) -> None:
         self.name = name
@@ -59,6 +60,7 @@ class FrameSource:
         """Width of a pixel in heights, as it is to be shown: television's are not square."""
         self.is_live = is_live
         """Frames may be missing, but each has the time of its arrival; it cannot be read again."""
+        self._pass_over = pass_over
         self.has_next = has_next
         """Whether the next frame, or the end, is there without waiting for a camera."""
         self._remarks = remarks
@@ -69,6 +71,20 @@ class FrameSource:
     def remarks(self) -> tuple[str, ...]:
         """What people should know of it before they rely on frame numbers or times."""
         return self._remarks if isinstance(self._remarks, tuple) else self._remarks()
+
+    def pass_over(self, num_frames: int, last_s: float | None) -> bool:
+        """Begin behind so many frames without decoding them, where that gives the same frames.
+
+        Args:
+            num_frames: 1 or more, before anything is read.
+            last_s: The time of the last of them; None: not known.
+
+        Returns:
+            Whether it begins there; otherwise it begins at its first frame, as without.
+        """
+        if self._pass_over is None or last_s is None:
+            return False
+        return self._pass_over(num_frames, last_s)
 
     def __iter__(self) -> Iterator[Frame]:
         return self._frames

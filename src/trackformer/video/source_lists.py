@@ -9,7 +9,7 @@ from typing import Final
 
 from trackformer.errors import DataError
 from trackformer.frame_files import IMAGE_SUFFIXES
-from trackformer.video.decoding import is_url
+from trackformer.video.addresses import is_url
 
 VIDEO_SUFFIXES: Final = (
     ".mp4",

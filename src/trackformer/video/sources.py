@@ -11,8 +11,9 @@ from typing import Final
 from trackformer.errors import DataError
 from trackformer.frame_files import IMAGE_SUFFIXES
 from trackformer.image_files import num_pictures
+from trackformer.video.addresses import is_url
 from trackformer.video.cameras import open_camera
-from trackformer.video.decoding import is_url, open_standard_input, open_stream, open_video
+from trackformer.video.decoding import open_standard_input, open_stream, open_video
 from trackformer.video.frame_folders import open_folder, open_glob, open_images
 from trackformer.video.frames import Frame, FrameSource
 from trackformer.video.image_stacks import open_stack

@@ -155,6 +155,19 @@ def test_frames_are_evenly_spaced_within_the_gap_in_both_directions(picture):
     assert {int(step[0]) for step in steps} == {-4, -3, -2, -1, 1, 2, 3, 4}
 
 
+def test_frames_may_be_unevenly_spaced_and_say_how_far_apart_they_are(picture):
+    batches = clips([data(picture, 30)], length=(4, 4), max_gap=4, gaps="random")
+    steps = []
+    for i in range(40):
+        clip = batches[i]
+        step = np.abs(np.diff(frames_of(clip)))
+        assert clip.intervals.tolist() == [[1.0], *([float(each)] for each in step)]
+        steps.append(step)
+    assert {int(each) for each in np.concatenate(steps)} == {1, 2, 3, 4}
+    assert any(len(set(step)) == 3 for step in steps)
+    assert clips([data(picture, 30)], max_gap=4)[0].intervals is None
+
+
 def test_clips_may_run_forwards_only(picture):
     batches = clips([data(picture, 30)], max_gap=3, reverse_rate=0)
     assert all(np.diff(frames_of(batches[i]))[0] > 0 for i in range(20))

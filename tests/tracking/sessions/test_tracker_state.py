@@ -26,7 +26,7 @@ EAGER = TrackerSettings(birth_score=0.05, keep_score=0.05, reid_score=0.05, pati
 
 
 ROWS = {"ids", "boxes", "displacements", "scores", "labels", "embeddings"}
-ROWS |= {"frames_missed", "unseen_for", "published_counts"}
+ROWS |= {"frames_missed", "unseen_for", "published_counts", "is_started"}
 
 
 def noise(seed: int) -> np.ndarray:
@@ -138,7 +138,7 @@ def changed_header(data: bytes, **changes: str) -> bytes:
         (lambda data: data[: len(data) // 2], "damaged or no saved state"),
         (
             lambda data: changed_header(data, format="trackformer-tracker-9"),
-            "expected format 'trackformer-tracker-1', got 'trackformer-tracker-9'",
+            "expected format 'trackformer-tracker-2', got 'trackformer-tracker-9'",
         ),
         (lambda data: changed_header(data, state="{"), "damaged: "),
         (lambda data: changed_header(data, state="[]"), "expected named values"),

@@ -11,6 +11,7 @@ from trackformer.training.queries.track_queries import (
     augment,
     carried_targets,
     carry,
+    expecting,
     nothing_carried,
 )
 from trackformer.training.settings import MatchingSettings, TrackQuerySettings
@@ -29,6 +30,7 @@ def rows(*boxes, ids=None, displacements=None, missed=None) -> CarriedObjects:
         displacements=tensor(displacements or [[0.0, 0.0]] * count).reshape(-1, 2),
         embeddings=torch.arange(100.0, 100 + count)[:, None].repeat(1, 4),
         frames_missed=tensor(missed or [0] * count, dtype=torch.long),
+        unseen_for=tensor(missed or [0] * count, dtype=torch.float),
     )
 
 
@@ -251,6 +253,35 @@ def test_a_lost_object_is_looked_for_where_it_would_be_by_now():
     torch.testing.assert_close(going_on, tensor([0.4, 0.5, 0.1, 0.1]))
     waiting = as_batch([lost], tensor([1.0]), lost_motion=0.0).boxes[0, 0]
     torch.testing.assert_close(waiting, tensor([0.3, 0.5, 0.1, 0.1]))
+
+
+def test_where_frames_are_unevenly_apart_displacements_are_per_unit_of_time():
+    # Frames at 0, 1 and 5: seen at 0.2 and 0.5, so 0.3 in one unit, and 4 units until it is asked.
+    seen = expecting(rows(LEFT), 1.0)
+    after = carry(seen, output([[MIDDLE]], tracks=1), 0, tensor([0]), target([MIDDLE]), PATIENT)
+    torch.testing.assert_close(after.displacements, tensor([[0.3, 0.0]]))
+    asked = as_batch([expecting(after, 4.0)], tensor([0.25]), lost_motion=0.0).boxes[0, 0]
+    torch.testing.assert_close(asked, tensor([0.8, 0.5, 0.1, 0.1]))  # 0.5 + 0.25 * 4 * 0.3
+    # Seen again after 4 units, 0.3 further: 0.075 in each.
+    later = carry(
+        expecting(rows(MIDDLE), 4.0),
+        output([[RIGHT]], tracks=1),
+        0,
+        tensor([0]),
+        target([RIGHT]),
+        PATIENT,
+    )
+    torch.testing.assert_close(later.displacements, tensor([[0.075, 0.0]]))
+
+
+def test_a_lost_object_was_unseen_for_all_the_time_that_has_passed():
+    lost = expecting(rows(LEFT, displacements=[[0.1, 0.0]]), 3.0)
+    nowhere = tensor([NO_OBJECT])
+    after = carry(lost, output([[FAR]], tracks=1), 0, nowhere, target(), PATIENT)
+    assert (after.frames_missed.tolist(), after.unseen_for.tolist()) == ([1], [3.0])
+    asked = as_batch([expecting(after, 2.0)], tensor([1.0]), lost_motion=0.5).boxes[0, 0]
+    # Two units at full speed, three at half of it: 0.2 + 0.15.
+    torch.testing.assert_close(asked, tensor([0.55, 0.5, 0.1, 0.1]))
 
 
 def test_targets_of_ragged_rows():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -35,6 +36,8 @@ class ClipSample:
 
     images: tuple[torch.Tensor, ...]
     targets: tuple[Target, ...]
+    intervals: tuple[float, ...] | None = None
+    """As of a `Clip`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +47,8 @@ class ClipPlan:
     sequence: AnnotatedSequence
     rows: tuple[int, ...]
     """Of the sequence's frames; all the same in a still image."""
+    has_intervals: bool
+    """Whether frames count as far apart as they are."""
     path: CropPath
     colours: ColourChange
     paste_ins: tuple[PasteIn, ...] = ()
@@ -130,7 +135,7 @@ class ClipDataset(Dataset[Clip]):
         paste_ins: tuple[PasteIn, ...] = ()
         if self._paste_ins is not None and random.random() < settings.paste_rate:
             paste_ins = self._paste_ins.draw(length, random)
-        return ClipPlan(sequence, tuple(rows), path, colours, paste_ins)
+        return ClipPlan(sequence, tuple(rows), settings.gaps == "random", path, colours, paste_ins)
 
     def _show(self, plan: ClipPlan) -> ClipSample:
         canvas = self._settings.canvas
@@ -151,7 +156,8 @@ class ClipDataset(Dataset[Clip]):
                 plan.paste_ins, images, targets, self._settings.min_visibility
             )
         pixels = (normalise(recolour(image, plan.colours), self._input) for image in images)
-        return ClipSample(tuple(pixels), tuple(targets))
+        intervals = intervals_of(plan.rows) if plan.has_intervals else None
+        return ClipSample(tuple(pixels), tuple(targets), intervals)
 
     def _target(self, frame: AnnotatedFrame, crop: Crop, place: FrameInClip) -> Target:
         settings = self._settings
@@ -167,6 +173,7 @@ class ClipDataset(Dataset[Clip]):
 def collate(samples: Sequence[ClipSample]) -> Clip:
     """Clips of the same length as one batch."""
     num_frames = len(samples[0].images)
+    intervals = [each.intervals for each in samples if each.intervals is not None]
     return Clip(
         images=tuple(
             Images.from_list([sample.images[frame] for sample in samples])
@@ -175,7 +182,17 @@ def collate(samples: Sequence[ClipSample]) -> Clip:
         targets=tuple(
             tuple(sample.targets[frame] for sample in samples) for frame in range(num_frames)
         ),
+        intervals=torch.tensor(intervals).T if intervals else None,
     )
+
+
+def intervals_of(rows: Sequence[int]) -> tuple[float, ...]:
+    """Frames from each to the one before; those of a still image are one apart.
+
+    >>> intervals_of([9, 7, 6, 2, 2])
+    (1.0, 2.0, 1.0, 4.0, 1.0)
+    """
+    return (1.0, *(float(max(1, abs(later - row))) for row, later in pairwise(rows)))
 
 
 def target_of(
@@ -212,19 +229,24 @@ def _video_rows(
     settings: ClipSettings,
     random: np.random.Generator,
 ) -> list[int]:
-    """`length` frames at an even, random distance, forwards or backwards.
+    """`length` frames at random distances, one for all or each its own, forwards or backwards.
 
     Anywhere in the video, or around the frame `anchor` where frames with rare classes are
     repeated. A video shorter than the clip repeats its last frames rather than being left out.
     """
     longest = max(1, (len(sequence.frames) - 1) // max(1, length - 1))
-    gap = int(random.integers(1, min(settings.max_gap, longest) + 1))
-    last_start = max(0, len(sequence.frames) - 1 - gap * (length - 1))
+    most = min(settings.max_gap, longest) + 1
+    if settings.gaps == "random":
+        places = [0, *random.integers(1, most, size=length - 1).cumsum().tolist()]
+    else:
+        gap = int(random.integers(1, most))
+        places = [gap * position for position in range(length)]
+    last_start = max(0, len(sequence.frames) - 1 - places[-1])
     if settings.repeat_threshold > 0:
-        start = min(max(0, anchor - gap * int(random.integers(length))), last_start)
+        start = min(max(0, anchor - places[int(random.integers(length))]), last_start)
     else:
         start = int(random.integers(last_start + 1))
-    rows = [min(start + gap * i, len(sequence.frames) - 1) for i in range(length)]
+    rows = [min(start + place, len(sequence.frames) - 1) for place in places]
     if random.random() < settings.reverse_rate:
         rows.reverse()
     return rows

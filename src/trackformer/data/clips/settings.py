@@ -50,6 +50,9 @@ class ClipSettings(Settings):
     from step 1000 on. Replaces `length`; empty: `length` all the time."""
     max_gap: PositiveInt = 5
     """Frames between two frames of a clip are drawn from 1 .. max_gap."""
+    gaps: Literal["even", "random"] = "even"
+    """even: the same between all frames of a clip. random: drawn anew for each, as of a camera that
+    drops frames, and displacements of objects count in time, as in tracking with times."""
     reverse_rate: Rate = 0.5
     """Share of clips played backwards."""
     flip_rate: Rate = 0.5

@@ -25,7 +25,10 @@ from trackformer.data.formats.parts.writing import image_suffix, number, plain_n
 from trackformer.data.results import ResultFrame
 from trackformer.errors import DataError
 
-LABELS, IMAGES, SEQUENCES = "label_02", "image_02", "evaluate_tracking.seqmap"
+LABELS, IMAGES = "label_02", "image_02"
+SEQUENCES = ("evaluate_tracking.seqmap.training", "evaluate_tracking.seqmap")
+"""The list of sequences, as KITTI's own and TrackEval's evaluations look for it; the first is
+written."""
 IGNORED = "DontCare"
 KITTI_CLASSES = ("Car", "Van", "Truck", "Pedestrian", "Person", "Cyclist", "Tram", "Misc")
 FRAME_RATE = 10.0
@@ -123,7 +126,7 @@ def read_kitti(path: Path, report: Report = refuse) -> AnnotatedData:
     class_names = ordered_classes(
         (line.class_name for found in lines.values() for line in found), KITTI_CLASSES, IGNORED
     )
-    lengths = _stated_lengths(folder.parent / SEQUENCES)
+    lengths = _stated_lengths(folder.parent)
     return AnnotatedData(
         tuple(
             _read_sequence(file, found, class_names, lengths.get(file.stem, 0), report)
@@ -142,7 +145,7 @@ def write_kitti(data: AnnotatedData, folder: Path) -> None:
         text = "".join(line for frame in sequence.frames for line in _lines(frame, data))
         (folder / LABELS / f"{name}.txt").write_text(text, encoding="utf-8")
         lengths.append(f"{name} empty 000000 {len(sequence.frames):06d}\n")
-    (folder / SEQUENCES).write_text("".join(lengths), encoding="utf-8")
+    (folder / SEQUENCES[0]).write_text("".join(lengths), encoding="utf-8")
 
 
 def kitti_image_place(sequence: AnnotatedSequence, frame: AnnotatedFrame) -> str:
@@ -232,9 +235,10 @@ def _read_sequence(
     )
 
 
-def _stated_lengths(path: Path) -> dict[str, int]:
+def _stated_lengths(folder: Path) -> dict[str, int]:
     """Frames of each sequence; empty where there is no such list."""
-    if not path.is_file():
+    path = next((folder / name for name in SEQUENCES if (folder / name).is_file()), None)
+    if path is None:
         return {}
     rows = [line.split() for line in read_text(path, "a text file").splitlines()]
     return {

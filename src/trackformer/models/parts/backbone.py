@@ -81,7 +81,5 @@ def _torchvision_resnet(settings: BackboneSettings) -> Any:
 
     return get_model(
         settings.name,
-        # The weights DETR was published with; V2 were trained differently.
-        weights="IMAGENET1K_V1" if settings.weights == "imagenet" else None,
         replace_stride_with_dilation=[False, False, settings.dilation],
     )

@@ -13,15 +13,15 @@ LONGEST_GAP: Final = 30
 """Frames: nobody knows what somebody did in a longer one."""
 
 
-def filled(track: Track) -> Track:
-    """The same track, its boxes moved evenly through gaps of up to `LONGEST_GAP` frames."""
+def filled(track: Track, longest_gap: int = LONGEST_GAP) -> Track:
+    """The same track, its boxes moved evenly through gaps of up to `longest_gap` frames."""
     gaps = np.diff(track.frames) - 1
     frames = np.arange(track.frames[0], track.frames[-1] + 1)
     is_seen = np.isin(frames, track.frames)
     # Which gap a frame lies in: that of the next frame that was seen.
     following = np.searchsorted(track.frames, frames)
     length_at = np.concatenate([[0], gaps])[following]
-    kept = frames[is_seen | (length_at <= LONGEST_GAP)]
+    kept = frames[is_seen | (length_at <= longest_gap)]
     boxes = np.stack([np.interp(kept, track.frames, side) for side in track.boxes_xyxy.T], axis=1)
     was_filled = np.isin(kept, track.frames[track.is_filled])
     return replace(

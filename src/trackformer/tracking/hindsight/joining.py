@@ -28,7 +28,7 @@ END_FRAMES: Final = 5
 NEVER: Final = np.inf
 
 
-def join(tracks: Sequence[Track]) -> list[Track]:
+def join(tracks: Sequence[Track], longest_gap: int = LONGEST_GAP) -> list[Track]:
     """The tracks, in which fragments of one identity are one.
 
     An end and a beginning fit if forward motion from the one and backward motion from the other
@@ -37,9 +37,8 @@ def join(tracks: Sequence[Track]) -> list[Track]:
     """
     if len(tracks) < 2:
         return list(tracks)
-    costs = _costs(
-        _ends([_end(track) for track in tracks]), _ends([_start(track) for track in tracks])
-    )
+    ends = _ends([_end(track) for track in tracks])
+    costs = _costs(ends, _ends([_start(track) for track in tracks]), longest_gap)
     labels = np.array([track.label for track in tracks])
     costs[labels[:, None] != labels[None]] = NEVER
     following = _assigned(costs)
@@ -102,7 +101,7 @@ def _speed(
     return np.asarray(slopes)
 
 
-def _costs(ends: _Ends, starts: _Ends) -> Float[np.ndarray, "T T"]:
+def _costs(ends: _Ends, starts: _Ends, longest_gap: int) -> Float[np.ndarray, "T T"]:
     """How far an end and a beginning miss each other, in what is allowed: below 1 they fit."""
     gaps = starts.frames[None] - ends.frames[:, None]
     height = (starts.heights[None] + ends.heights[:, None]) / 2
@@ -112,7 +111,7 @@ def _costs(ends: _Ends, starts: _Ends) -> Float[np.ndarray, "T T"]:
     backward = np.linalg.norm(apart - starts.speeds[None] * steps, axis=-1)
     costs = (forward + backward) / 2 / (height * (NEAR + NEAR_PER_FRAME * np.maximum(gaps, 1)))
     ratio = np.abs(np.log(starts.heights[None] / ends.heights[:, None]))
-    fits = (gaps >= 1) & (gaps <= LONGEST_GAP) & (ratio <= SIZES_DIFFER) & (costs < 1)
+    fits = (gaps >= 1) & (gaps <= longest_gap) & (ratio <= SIZES_DIFFER) & (costs < 1)
     return np.where(fits, costs, NEVER)
 
 

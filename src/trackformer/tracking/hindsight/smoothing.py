@@ -18,7 +18,7 @@ FEWEST: Final = 3
 """A line through fewer boxes says nothing that they do not."""
 
 
-def smoothed(track: Track) -> Track:
+def smoothed(track: Track, centre_lag: int = CENTRE_LAG, size_lag: int = SIZE_LAG) -> Track:
     """The same track with every box on a line fitted to its surroundings (a fixed-lag smoother).
 
     Centres and sizes are fitted apart: weighted least squares in time, weights of a Gaussian whose
@@ -26,8 +26,8 @@ def smoothed(track: Track) -> Track:
     evenly stays where they are, also at the ends of the track.
     """
     low, high = track.boxes_xyxy[:, :2], track.boxes_xyxy[:, 2:]
-    centres = _fitted(track.frames, (low + high) / 2, CENTRE_LAG)
-    sizes = np.maximum(_fitted(track.frames, high - low, SIZE_LAG), 1.0)
+    centres = _fitted(track.frames, (low + high) / 2, centre_lag)
+    sizes = np.maximum(_fitted(track.frames, high - low, size_lag), 1.0)
     boxes = np.concatenate([centres - sizes / 2, centres + sizes / 2], axis=1)
     return replace(track, boxes_xyxy=boxes)
 

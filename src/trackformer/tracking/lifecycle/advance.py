@@ -31,6 +31,7 @@ from trackformer.tracking.lifecycle.decisions import (
 from trackformer.tracking.lifecycle.public_detections import allowed_births
 from trackformer.tracking.lifecycle.published import advance_as_published
 from trackformer.tracking.lifecycle.reidentification import find_again
+from trackformer.tracking.lifecycle.starting import begun
 from trackformer.tracking.lifecycle.tracks import (
     UNANSWERED,
     Tracks,
@@ -61,7 +62,8 @@ def advance(
         tell: Hears of every decision and what was compared for it; has no influence.
 
     Returns:
-        First the tracks of before, in their order, without those given up; then the newly born.
+        First the tracks of before, in their order, without those given up; then those that a user
+        begins (`Tracks.starting`), in their order; then the newly born.
         A lost track keeps the box, displacement and embedding of the frame that last saw it.
     """
     if settings.clip_boxes:
@@ -78,6 +80,12 @@ def advance(
     present = torch.cat([torch.nonzero(is_seen), torch.nonzero(is_waiting)])[:, 0]
     places = torch.where(is_waiting[:, None], tracks.boxes, predictions.boxes[: len(is_seen)])
     births = _births(predictions, len(is_seen), settings, tell)
+    by_user = begun(tracks, predictions, image_size, tell)
+    predictions, started = by_user.predictions, by_user.rows
+    births = births[~torch.isin(births, started)]
+    # Nothing else begins where a user's box is.
+    places = torch.cat([places, predictions.boxes[len(is_seen) :]])
+    present = torch.cat([present, started])
     if public_xyxy is not None:
         candidates = to_pixels_xyxy(predictions.boxes[births], image_size)
         is_allowed = allowed_births(candidates, public_xyxy, settings.public_rule)
@@ -92,6 +100,7 @@ def advance(
     num_reidentified = int((was_lost & is_seen).sum()) + int((found != UNANSWERED).sum())
     updated = update_tracks(tracks, predictions, answers, num_reidentified, settings)
     tell(lambda: _waited(is_waiting, updated, settings))
+    updated = add_births(updated, predictions, started, by_user=True)
     new = births[~torch.isin(births, found)]
     tell(lambda: Born(new))
     return _without_given_up(add_births(updated, predictions, new), settings, tell)

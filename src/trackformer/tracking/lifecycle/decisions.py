@@ -42,6 +42,8 @@ class Rule(StrEnum):
     """Lost for longest where there are more than `max_tracks`."""
     EMPTY = "empty"
     """Forgotten by the published step, since its box has no area."""
+    STARTED = "started"
+    """A user's box began a track, whatever the score of the query nearest to it."""
     BORN = "born"
     NOT_BORN = "not born"
     """An object query scored at most `birth_score`."""
@@ -143,6 +145,15 @@ class FoundAgain:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Started:
+    """A user's boxes began tracks, behind those of before and in front of the other born."""
+
+    rows: Int[Tensor, " S"]
+    overlap: Float[Tensor, " S"]
+    """IoU of the user's box and of what each query answered."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Born:
     """Object queries began tracks, behind those of before."""
 
@@ -180,6 +191,7 @@ Told: TypeAlias = (
     | PlacesTaken
     | Suppressed
     | FoundAgain
+    | Started
     | Born
     | Waited
     | Crowded

@@ -18,6 +18,7 @@ from trackformer.tracking.lifecycle.decisions import (
     PlacesTaken,
     PublicAsked,
     Rule,
+    Started,
     Suppressed,
     Told,
     TracksScored,
@@ -33,7 +34,8 @@ def decisions_of(told: Sequence[Told], track_ids: Sequence[int]) -> tuple[Decisi
         told: Everything that `advance` told its listener in this step.
         track_ids: Of the tracks before the step: their queries are the first rows.
     """
-    born = tuple(row for each in told if isinstance(each, Born) for row in each.rows.tolist())
+    began = (each for each in told if isinstance(each, Started | Born))
+    born = tuple(row for each in began for row in each.rows.tolist())
     rows = _Rows(tuple(track_ids), born)
     return tuple(decision for each in told for decision in _decisions(each, rows))
 
@@ -63,17 +65,20 @@ def _decisions(told: Told, rows: _Rows) -> Iterator[Decision]:  # noqa: C901 - o
         case BirthsScored():
             yield from _births_scored(told)
         case PublicAsked():
-            for row in told.rows[~told.is_allowed].tolist():
-                yield Decision(row, Rule.NOT_PUBLIC)
+            yield from (
+                Decision(row, Rule.NOT_PUBLIC) for row in told.rows[~told.is_allowed].tolist()
+            )
         case PlacesTaken():
             yield from _places_taken(told)
         case Suppressed():
             yield from _suppressed(told, rows)
         case FoundAgain():
             yield from _found_again(told, rows)
+        case Started():
+            began = zip(told.rows.tolist(), told.overlap.tolist(), strict=True)
+            yield from (Decision(row, Rule.STARTED, value=overlap) for row, overlap in began)
         case Born():
-            for row in told.rows.tolist():
-                yield Decision(row, Rule.BORN)
+            yield from (Decision(row, Rule.BORN) for row in told.rows.tolist())
         case Waited():
             yield from _waited(told)
         case Crowded():

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from trackformer.boxes import moved_on, smoothed_displacements
@@ -17,6 +18,17 @@ from trackformer.types import TrackQueries
 
 UNANSWERED = -1
 """In place of a query's row: no query shows where this track is now."""
+NO_LABEL = -1
+"""In place of a class that a user begins: the model's is taken."""
+
+
+class Start(NamedTuple):
+    """A track that begins in the next frame, whatever the model says of it."""
+
+    box_xyxy: tuple[float, float, float, float]
+    """In pixels of that frame."""
+    label: int
+    """Of its class; `NO_LABEL`: what the model takes it for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +53,8 @@ class Tracks:
     published_counts: Int[Tensor, "T 2"]
     """(frames lost, frames below `keep_score`) as the published tracker counts them, that is on
     and on over re-identifications; 0 unless `compatibility` is `reference`."""
+    is_started: Bool[Tensor, " T"]
+    """Begun by a user: given up for lack of sight only, however many others there are."""
     next_id: int
     frame_index: int
     """0-based index of the frame this state belongs to; -1 before the first."""
@@ -50,6 +64,8 @@ class Tracks:
     """When this frame was taken; None: not known, and a frame is the unit of time."""
     next_time_s: float | None = None
     """When the frame was taken that is asked about next (`expecting`)."""
+    starting: tuple[Start, ...] = ()
+    """What a user begins in that frame (`lifecycle.starting`)."""
 
     @property
     def elapsed(self) -> float:
@@ -73,6 +89,7 @@ def no_tracks(embedding_size: int) -> Tracks:
         frames_missed=whole,
         unseen_for=real,
         published_counts=whole.reshape(0, 2),
+        is_started=torch.zeros(0, dtype=torch.bool),
         next_id=1,
         frame_index=-1,
         num_reidentified=0,
@@ -164,6 +181,7 @@ def update_tracks(
         frames_missed=torch.where(is_seen, 0, tracks.frames_missed + 1),
         unseen_for=torch.where(is_seen, 0.0, tracks.unseen_for + tracks.elapsed),
         published_counts=tracks.published_counts,
+        is_started=tracks.is_started,
         next_id=tracks.next_id,
         frame_index=tracks.frame_index + 1,
         num_reidentified=tracks.num_reidentified + num_reidentified,
@@ -171,7 +189,9 @@ def update_tracks(
     )
 
 
-def add_births(tracks: Tracks, predictions: Predictions, rows: Int[Tensor, " _"]) -> Tracks:
+def add_births(
+    tracks: Tracks, predictions: Predictions, rows: Int[Tensor, " _"], *, by_user: bool = False
+) -> Tracks:
     """The tracks, and behind them a new one for each of some rows of the predictions."""
     num_born = len(rows)
     ids = torch.arange(tracks.next_id, tracks.next_id + num_born, device=tracks.ids.device)
@@ -185,6 +205,7 @@ def add_births(tracks: Tracks, predictions: Predictions, rows: Int[Tensor, " _"]
         frames_missed=torch.cat([tracks.frames_missed, torch.zeros_like(ids)]),
         unseen_for=torch.cat([tracks.unseen_for, tracks.unseen_for.new_zeros(num_born)]),
         published_counts=torch.cat([tracks.published_counts, ids.new_zeros((num_born, 2))]),
+        is_started=torch.cat([tracks.is_started, torch.full_like(ids, by_user, dtype=torch.bool)]),
         next_id=tracks.next_id + num_born,
         frame_index=tracks.frame_index,
         num_reidentified=tracks.num_reidentified,
@@ -204,17 +225,24 @@ def select_tracks(tracks: Tracks, rows: Int[Tensor, " _"]) -> Tracks:
         frames_missed=tracks.frames_missed[rows],
         unseen_for=tracks.unseen_for[rows],
         published_counts=tracks.published_counts[rows],
+        is_started=tracks.is_started[rows],
         next_id=tracks.next_id,
         frame_index=tracks.frame_index,
         num_reidentified=tracks.num_reidentified,
         time_s=tracks.time_s,
         next_time_s=tracks.next_time_s,
+        starting=tracks.starting,
     )
 
 
 def most_recent(tracks: Tracks, settings: TrackerSettings) -> Tracks:
-    """At most `max_tracks`, those lost for longest given up first; their order stays."""
+    """At most `max_tracks`, those lost for longest given up first; their order stays.
+
+    A user's are not given up so, and leave less room for the others.
+    """
     if len(tracks.ids) <= settings.max_tracks:
         return tracks
-    recent = torch.sort(tracks.frames_missed, stable=True).indices[: settings.max_tracks]
+    missed = torch.where(tracks.is_started, -1, tracks.frames_missed)
+    room = max(settings.max_tracks, int(tracks.is_started.sum()))
+    recent = torch.sort(missed, stable=True).indices[:room]
     return select_tracks(tracks, recent.sort().values)

@@ -16,11 +16,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from trackformer.boxes import cxcywh_to_xyxy, pairwise_iou, to_relative_cxcywh
+from trackformer.boxes import cxcywh_to_xyxy, pairwise_iou, to_relative_cxcywh, xyxy_to_cxcywh
+from trackformer.checkpoints.onnx_model import OnnxModel
 from trackformer.data.formats.mot.reading import read_mot_results
 from trackformer.devices import sent
 from trackformer.errors import DataError
+from trackformer.models.frame_model import FrameModel
 from trackformer.models.parts.slots import HARMLESS, in_slots
+from trackformer.tracking.lifecycle.starting import places_of
 from trackformer.tracking.lifecycle.tracks import Tracks, as_track_queries
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.types import ProposalBoxes
@@ -114,6 +117,35 @@ def untracked(
     asked = as_track_queries(tracks, settings).boxes[0]
     overlap = pairwise_iou(cxcywh_to_xyxy(places), cxcywh_to_xyxy(asked))
     return places[~(overlap > settings.proposal_iou).any(1)]
+
+
+def places_asked(
+    places: Float[Tensor, "P 4"] | None,
+    tracks: Tracks,
+    settings: TrackerSettings,
+    image_size: tuple[int, int],
+    model: FrameModel,
+) -> Float[Tensor, "_ 4"] | None:
+    """Where the model is asked besides its own queries; None: nowhere.
+
+    Args:
+        places: Another detector's, relative cxcywh.
+        tracks: Asked in the same frame, and what a user begins in it.
+        settings: As for `untracked`.
+        image_size: (height, width) of the frame.
+        model: Its queries may start from a place, or not: a user's boxes then have those only.
+    """
+    asked = None if places is None else untracked(places, tracks, settings)
+    if not tracks.starting or not _can_be_asked(model):
+        return asked
+    # As another detector's, they are cut at the borders of the frame.
+    own = xyxy_to_cxcywh(cxcywh_to_xyxy(places_of(tracks, image_size)).clamp(0, 1))
+    return own if asked is None else torch.cat([own, asked])
+
+
+def _can_be_asked(model: FrameModel) -> bool:
+    """Exported models take no proposals, and DETR's queries have no place."""
+    return not isinstance(model, OnnxModel) and model.settings.detector.kind != "detr"
 
 
 def propose_together(

@@ -11,12 +11,12 @@ from torch import Tensor
 from trackformer.config import settings_from
 from trackformer.errors import CheckpointError, ConfigError
 from trackformer.models.frame_model import FrameModel
-from trackformer.tracking.lifecycle.tracks import Tracks, no_tracks
+from trackformer.tracking.lifecycle.tracks import Start, Tracks, no_tracks
 from trackformer.tracking.sessions.packed import packed, unpacked
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.types import FrameFeatures
 
-FORMAT: Final = "trackformer-tracker-1"
+FORMAT: Final = "trackformer-tracker-2"
 WHAT: Final = "state of a tracker"
 
 
@@ -109,4 +109,5 @@ def _tracks(tensors: dict[str, Tensor], plain: dict[str, Any], embedding_size: i
                 f"got {tuple(tensor.shape)} of {tensor.dtype}"
             )
         known[each.name] = tensor
+    known["starting"] = tuple(Start(tuple(box), int(label)) for box, label in known["starting"])
     return Tracks(**known)

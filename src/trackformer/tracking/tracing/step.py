@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from trackformer.predictions import Predictions
-from trackformer.tracking.lifecycle.decisions import Decision, Rule, Told
+from trackformer.tracking.lifecycle.decisions import Born, Decision, Rule, Started, Told
 from trackformer.tracking.lifecycle.reasons import decisions_of
 from trackformer.tracking.lifecycle.tracks import Tracks, as_track_queries
 from trackformer.tracking.settings import TrackerSettings
@@ -46,7 +46,7 @@ def traced_frame(
     decisions: dict[int, list[Decision]] = defaultdict(list)
     for decision in decisions_of(told, ids):
         decisions[decision.row].append(decision)
-    known = dict(enumerate(ids)) | _born(decisions, len(ids), before.next_id)
+    known = dict(enumerate(ids)) | _born(told, before.next_id)
     rows = [row for row in sorted(decisions) if row < len(ids) or _matters(decisions[row])]
     asked = as_track_queries(before, settings).boxes[0].tolist()
     return TracedFrame(
@@ -72,11 +72,11 @@ def traced_frame(
     )
 
 
-def _born(decisions: Mapping[int, list[Decision]], num_tracks: int, next_id: int) -> dict[int, int]:
-    """Identity of every query that began one."""
-    rows = [row for row in sorted(decisions) if row >= num_tracks]
-    born = [row for row in rows if any(each.rule is Rule.BORN for each in decisions[row])]
-    return {row: next_id + index for index, row in enumerate(born)}
+def _born(told: Sequence[Told], next_id: int) -> dict[int, int]:
+    """Identity of every query that began one: a user's first."""
+    began = (each for each in told if isinstance(each, Started | Born))
+    rows = [row for each in began for row in each.rows.tolist()]
+    return {row: next_id + index for index, row in enumerate(rows)}
 
 
 def _matters(decisions: Sequence[Decision]) -> bool:

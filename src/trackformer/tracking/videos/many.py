@@ -143,6 +143,12 @@ def write_summary(path: Path, outcomes: Sequence[Outcome]) -> None:
     Raises:
         DataError: It cannot be written.
     """
+    with whole_file(path) as partial:
+        partial.write_text(summary_of(outcomes), encoding="utf-8")
+
+
+def summary_of(outcomes: Sequence[Outcome]) -> str:
+    """What stands in it."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -158,5 +164,4 @@ def write_summary(path: Path, outcomes: Sequence[Outcome]) -> None:
             )
         )
         writer.writerow((each.source, *counts, each.state, each.why or ""))
-    with whole_file(path) as partial:
-        partial.write_text(text.getvalue(), encoding="utf-8")
+    return text.getvalue()

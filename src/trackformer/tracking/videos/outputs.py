@@ -186,11 +186,12 @@ def as_record(frame: Frame, found: TrackedObjects | Detections) -> dict[str, Any
     return {
         "frame_index": frame.frame_index,
         "time_s": None if frame.time_s is None else round(frame.time_s, 4),
-        "objects": _objects(found),
+        "objects": object_records(found),
     }
 
 
-def _objects(found: TrackedObjects | Detections) -> list[dict[str, Any]]:
+def object_records(found: TrackedObjects | Detections) -> list[dict[str, Any]]:
+    """What it says of each object."""
     objects: list[dict[str, Any]] = [
         {
             "box_xyxy": [round(side, 3) for side in box],

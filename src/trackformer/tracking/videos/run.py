@@ -192,7 +192,7 @@ def _run(
     zones: ZoneCounter | None,
 ) -> VideoRun:
     start = time.monotonic()
-    reading = WholeFrames(source, saved.num_frames)
+    reading = WholeFrames(source, saved.num_frames, saved.before.time_s)
     as_published = saved.tracker.settings.compatibility == "reference"
     with closing(prepared_frames(reading, model)) as frames, progress_bar() as progress:
         # Before the files are opened: a video without any frame leaves earlier ones alone.
@@ -218,7 +218,7 @@ def _run(
                     saved.begin_frame(writer)
                     found = find(frame, prepared)
                     writer.append(frame, found)
-                    saved.end_frame(found)
+                    saved.end_frame(frame, found)
                     progress.advance(task)
                 saved.end(writer, reading.broken_off)
     return VideoRun(

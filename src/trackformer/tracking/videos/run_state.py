@@ -44,6 +44,8 @@ class StreamState:
     """Why nothing more comes, although that was no regular end."""
     tracker: bytes = field(repr=False)
     """`Tracker.state()`; empty before the first frame."""
+    time_s: float | None = None
+    """When the last frame was taken, as the source says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ class SavedVideo:
         self.tracker = tracker
         self.num_frames = before.num_frames
         self.num_objects = before.num_objects
+        self._time_s = before.time_s
         self._saving = saving
 
     def kept(self, first: Frame) -> KeptResults:
@@ -64,8 +65,9 @@ class SavedVideo:
             self._note(self._now(writer), writer)
         self._saving.write_ready()
 
-    def end_frame(self, found: TrackedObjects) -> None:
+    def end_frame(self, frame: Frame, found: TrackedObjects) -> None:
         """After its rows were written."""
+        self._time_s = frame.time_s
         self.num_frames += 1
         self.num_objects += len(found)
 
@@ -86,6 +88,7 @@ class SavedVideo:
             num_frames=self.num_frames,
             num_objects=self.num_objects,
             tracker=self.tracker.state(),
+            time_s=self._time_s,
         )
 
     def _note(self, state: StreamState, writer: ResultsWriter) -> None:

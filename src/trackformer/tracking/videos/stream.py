@@ -68,6 +68,7 @@ class Stream:
         self._start = time.monotonic()
         self._num_frames = self._before.num_frames
         self._num_objects = self._before.num_objects
+        self._time_s = self._before.time_s
         self.declared_frames: int | None = 0
 
     @property
@@ -94,7 +95,8 @@ class Stream:
             if self._before.num_frames:
                 check_continues(self._before, mark, self._files.paths(), state_path)
             self._before = replace(self._before, source=mark)
-            self._reading = WholeFrames(source, self._before.num_frames)
+            before = self._before
+            self._reading = WholeFrames(source, before.num_frames, before.time_s)
             self.declared_frames, self._opened = source.num_frames, source
             frames = prepared_frames(self._reading, model)
             self._frames = self.resources.enter_context(closing(frames))
@@ -161,6 +163,7 @@ class Stream:
         except DataError as error:
             self._fail(error)
             return
+        self._time_s = frame.time_s
         self._num_frames += 1
         self._num_objects += len(found)
 
@@ -177,6 +180,7 @@ class Stream:
             is_finished=is_finished and self._writer is None,
             broken_off=self._why(),
             tracker=self.tracker.state(),
+            time_s=self._time_s,
         )
 
     def on_disk(self) -> Callable[[], bool]:

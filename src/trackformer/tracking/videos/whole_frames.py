@@ -16,6 +16,8 @@ class WholeFrames:
     source: FrameSource
     num_skipped: int = 0
     """So many frames were tracked before: they are passed over."""
+    last_skipped_s: float | None = None
+    """The time of the last of them: with it they need not be decoded."""
     num_frames: int = 0
     """Frames so far, those passed over included."""
     broken_off: str | None = None
@@ -24,6 +26,8 @@ class WholeFrames:
 
     def whole(self) -> Iterator[Frame]:
         """The frames; DataError only if there is none, or fewer than were tracked before."""
+        if self.num_skipped and self.source.pass_over(self.num_skipped, self.last_skipped_s):
+            self.num_frames = self.num_skipped
         try:
             for frame in self.source:
                 self.num_frames += 1

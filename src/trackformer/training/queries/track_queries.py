@@ -31,10 +31,14 @@ class CarriedObjects:
     boxes: Float[Tensor, "T 4"]
     """Predicted box of the frame that last saw the object, without gradient."""
     displacements: Float[Tensor, "T 2"]
-    """How far the box centre moves in a frame, smoothed; 0 until an object was seen twice in a row.
+    """How far the box centre moves in a unit of time, smoothed; 0 until it was seen twice in a row.
     """
     embeddings: Float[Tensor, "T C"]
     frames_missed: Int[Tensor, " T"]
+    unseen_for: Float[Tensor, " T"]
+    """How long ago the object was last seen; 0 = in this frame."""
+    elapsed: float = 1.0
+    """What passes until the next frame (`expecting`)."""
 
 
 def nothing_carried(like: Float[Tensor, "*_ C"]) -> CarriedObjects:
@@ -46,7 +50,13 @@ def nothing_carried(like: Float[Tensor, "*_ C"]) -> CarriedObjects:
         displacements=like.new_zeros((0, 2)),
         embeddings=like.new_zeros((0, like.shape[-1])),
         frames_missed=whole,
+        unseen_for=like.new_zeros(0),
     )
+
+
+def expecting(carried: CarriedObjects, elapsed: float) -> CarriedObjects:
+    """The same rows, once it is known how long after them the next frame was taken."""
+    return replace(carried, elapsed=elapsed)
 
 
 def carry(
@@ -85,7 +95,7 @@ def carry(
         is_seen_again = is_continued & (before.frames_missed[old] == 0)
         moved = smoothed_displacements(
             before.displacements[old],
-            boxes[matched, :2] - before.boxes[old, :2],
+            (boxes[matched, :2] - before.boxes[old, :2]) / before.elapsed,
             settings.motion_smoothing,
         )
         kept = torch.where(is_continued[:, None], before.displacements[old], displacements)
@@ -96,6 +106,7 @@ def carry(
         displacements=displacements,
         embeddings=embeddings[matched],
         frames_missed=torch.zeros_like(matched),
+        unseen_for=boxes.new_zeros(len(matched)),
     )
     if settings.lost_score > 0:
         scores = output.class_scores()[image_index, matched].detach().amax(-1)
@@ -120,11 +131,14 @@ def _kept_where(
             0, rows, missed.embeddings.to(found.embeddings.dtype)
         ),
         frames_missed=found.frames_missed.index_copy(0, rows, missed.frames_missed),
+        unseen_for=found.unseen_for.index_copy(0, rows, missed.unseen_for),
     )
 
 
 def _missed_once_more(rows: CarriedObjects) -> CarriedObjects:
-    return replace(rows, frames_missed=rows.frames_missed + 1)
+    return replace(
+        rows, frames_missed=rows.frames_missed + 1, unseen_for=rows.unseen_for + rows.elapsed
+    )
 
 
 def augment(
@@ -170,6 +184,7 @@ def false_positives(
         displacements=boxes.new_zeros((len(queries), 2)),
         embeddings=embeddings,
         frames_missed=torch.zeros_like(queries),
+        unseen_for=boxes.new_zeros(len(queries)),
     )
 
 
@@ -181,6 +196,8 @@ def select_carried(carried: CarriedObjects, rows: Int[Tensor, " _"]) -> CarriedO
         displacements=carried.displacements[rows],
         embeddings=carried.embeddings[rows],
         frames_missed=carried.frames_missed[rows],
+        unseen_for=carried.unseen_for[rows],
+        elapsed=carried.elapsed,
     )
 
 
@@ -192,6 +209,7 @@ def joined(first: CarriedObjects, second: CarriedObjects) -> CarriedObjects:
         displacements=torch.cat([first.displacements, second.displacements]),
         embeddings=torch.cat([first.embeddings, second.embeddings.to(first.embeddings.dtype)]),
         frames_missed=torch.cat([first.frames_missed, second.frames_missed]),
+        unseen_for=torch.cat([first.unseen_for, second.unseen_for]),
     )
 
 
@@ -207,7 +225,9 @@ def as_batch(
     """
     asked = []
     for rows, motion in zip(carried, motions.tolist(), strict=True):
-        boxes = moved_on(rows.boxes, rows.displacements, rows.frames_missed, motion, lost_motion)
+        boxes = moved_on(
+            rows.boxes, rows.displacements, rows.unseen_for, motion, lost_motion, rows.elapsed
+        )
         is_padding = torch.zeros((1, len(boxes)), dtype=torch.bool, device=boxes.device)
         asked.append(TrackQueries(rows.embeddings[None], boxes[None], is_padding))
     return padded_together(asked)

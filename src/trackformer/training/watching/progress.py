@@ -7,7 +7,8 @@ import json
 import platform
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
 from importlib.metadata import version
 from types import TracebackType
 from typing import Any
@@ -32,6 +33,7 @@ from trackformer.training.settings import TrainingSettings
 from trackformer.training.watching.metrics_file import MetricsFile
 from trackformer.training.watching.observation import ObservedFrame
 from trackformer.training.watching.sample_frames import draw_frames, write_picture
+from trackformer.training.watching.trackers import OWN, Trackers
 from trackformer.types import Clip
 
 SHOWN = (
@@ -56,8 +58,11 @@ PLAIN_EVERY_S = 60.0
 class RunLog:
     """Writes the log of one run; silent in all processes but the main one."""
 
-    def __init__(self, settings: TrainingSettings, *, is_main: bool, first_step: int) -> None:
+    def __init__(
+        self, settings: TrainingSettings, trackers: Trackers, *, is_main: bool, first_step: int
+    ) -> None:
         self._settings = settings
+        self._trackers = trackers
         self._is_main = is_main
         self._first_step = first_step
         self._console = Console(quiet=not is_main)
@@ -75,7 +80,7 @@ class RunLog:
         self._writer: SummaryWriter | None = None
         self._arrived = time.perf_counter()
         self._data_seconds = 0.0
-        self._said_at = time.monotonic()
+        self._said_at = self._began_at = time.monotonic()
 
     def __enter__(self) -> RunLog:
         if self._is_main:
@@ -83,9 +88,9 @@ class RunLog:
             output.mkdir(parents=True, exist_ok=True)
             self._metrics = MetricsFile(output / "metrics.csv", self._first_step)
             self._validation = MetricsFile(output / "validation.csv", self._first_step)
-            self._writer = SummaryWriter(
-                str(self._settings.output), purge_step=self._first_step + 1
-            )
+            if OWN in self._settings.log:
+                self._writer = SummaryWriter(str(output), purge_step=self._first_step + 1)
+        self._trackers.start()
         self._progress.start()
         self._task = self._progress.add_task(
             "train", total=self._settings.optimizer.steps, completed=self._first_step, text=""
@@ -99,6 +104,7 @@ class RunLog:
         trace: TracebackType | None,
     ) -> None:
         self._progress.stop()
+        self._trackers.finish()
         if self._writer is not None:
             self._writer.close()
 
@@ -113,60 +119,81 @@ class RunLog:
 
     def step(self, step: int, metrics: dict[str, float]) -> None:
         """One optimizer step."""
-        if self._writer is None or self._task is None:
+        if not self._is_main or self._task is None:
             return
         seconds = time.perf_counter() - self._arrived
         metrics = metrics | {"data_seconds": self._data_seconds, "step_seconds": seconds}
-        for name, value in metrics.items():
-            self._writer.add_scalar(f"train/{name}", value, step)
+        self._curves("train", step, metrics)
         self._metrics.append({"step": step, **metrics})
         self._progress.update(self._task, completed=step, text=f"loss {metrics['loss']:.3f}")
         if self._progress.disable:
-            self._say_now_and_then(step, metrics["loss"])
+            self._say_now_and_then(step, metrics)
 
-    def _say_now_and_then(self, step: int, loss: float) -> None:
+    def _say_now_and_then(self, step: int, metrics: dict[str, float]) -> None:
         """The first step tells that it works, the last one how it ended."""
         steps = self._settings.optimizer.steps
         is_due = time.monotonic() - self._said_at >= PLAIN_EVERY_S
         if is_due or step in (self._first_step + 1, steps):
             self._said_at = time.monotonic()
-            self.say(f"step {step}/{steps} loss {loss:.3f}")
+            pace = (self._said_at - self._began_at) / (step - self._first_step)
+            self.say(
+                f"step {step}/{steps} loss {metrics['loss']:.3f} "
+                f"rate {metrics['learning_rate']:.1e} {pace:.2f} s a step, "
+                f"{timedelta(seconds=round(pace * (steps - step)))} left"
+            )
 
     def picture(self, step: int, frames: list[ObservedFrame], model: TrackFormer) -> None:
         """A clip with its targets and the model's answers."""
-        if self._writer is None:
+        if not self._is_main:
             return
         pixels = draw_frames(frames, model.settings.input, settings_for(model))
         write_picture(pixels, self._settings.output / "samples" / f"step_{step:07}.jpg")
-        self._writer.add_image("sample", pixels, step, dataformats="HWC")
+        if self._writer is not None:
+            self._writer.add_image("sample", pixels, step, dataformats="HWC")
 
     def scores(self, step: int, scores: dict[str, float | int]) -> None:
         """Validation scores."""
-        if self._writer is None:
+        if not self._is_main:
             return
-        for name, value in scores.items():
-            self._writer.add_scalar(f"validation/{name}", value, step)
+        self._curves("validation", step, scores)
         self._validation.append({"step": step, **scores})
         shown = [f"{name} {scores[name]:.1f}" for name in SHOWN if name in scores]
         self.say(f"step {step}: " + "  ".join(shown))
 
-    def say_what_is_left(self) -> None:
-        """Nothing, where a run that is resumed had come to its end."""
+    def _curves(self, part: str, step: int, numbers: Mapping[str, float | int]) -> None:
+        if self._writer is not None:
+            for name, value in numbers.items():
+                self._writer.add_scalar(f"{part}/{name}", value, step)
+        self._trackers.log(part, step, numbers)
+
+    def say_what_is_left(self, why_settled: str) -> None:
+        """Nothing, where a run that is resumed had come to its end, or had settled before."""
         if self._first_step >= self._settings.optimizer.steps:
             done = f"all {self._first_step} steps are done"
             self.say(f"{self._settings.output}: nothing left to do, {done}")
+        elif why_settled:
+            done = f"stopped after step {self._first_step}{why_settled}"
+            self.say(f"{self._settings.output}: nothing left to do, {done} (validation.patience)")
 
     def say(self, text: str) -> None:
         """One line above the progress bar."""
         # Not broken into lines: paths in it are copied.
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
-    def record_run(self, sources: list[tuple[AnnotatedData, float]]) -> None:
-        """Write how this run can be repeated: settings, data fingerprint, versions."""
+    def record_run(
+        self, sources: list[tuple[AnnotatedData, float]], found: Mapping[str, Any]
+    ) -> None:
+        """Write how this run can be repeated: settings and what was found of them, data, versions.
+
+        Args:
+            sources: The data.
+            found: How a setting `auto` came to its value; empty: none was.
+        """
         if not self._is_main:
             return
         record = {
             "settings": self._settings.model_dump(mode="json"),
+            **({"found_batch_size": dict(found)} if found else {}),
             "data": [fingerprint(data) for data, _ in sources],
             "python": sys.version,
             "machine": platform.platform(),

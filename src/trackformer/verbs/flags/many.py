@@ -1,22 +1,27 @@
-"""`--resume` and `--jobs`: long runs that go on, and many recordings one by one."""
+"""`--resume`, `--jobs` and `--cluster`: long runs that go on, and many recordings one by one."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from trackformer.verbs.flags.classes import only_asked
+from trackformer.verbs.flags.cluster import (
+    is_stored,
+    runs_file,
+    stored_sources,
+    track_on,
+    write_runs,
+)
 from trackformer.verbs.flags.model import load
 from trackformer.verbs.flags.video import PARTLY_FAILED, in_short, live_reading
 
 if TYPE_CHECKING:
     from trackformer.models.frame_model import FrameModel
     from trackformer.tracking.videos.many import Outcome
-
-SUMMARY_NAME: Final = "runs.csv"
 
 
 def add_many_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +45,13 @@ def add_many_arguments(parser: argparse.ArgumentParser) -> None:
         help="track each source alone, N at a time in processes of their own, each with a core's "
         "share, and write DIR/runs.csv; without it several sources share a pass of the model, and "
         "the videos of a folder, pattern or list come one after another",
+    )
+
+    parser.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="track each source alone on a Ray cluster, --jobs at a time (default: all its cores); "
+        "local: on this machine (docs/cluster.md)",
     )
 
 
@@ -73,7 +85,7 @@ def listed(words: Sequence[str]) -> tuple[list[str], bool]:
     sources: list[str] = []
     is_listed = False
     for word in words:
-        several = listed_sources(word)
+        several = stored_sources(word) if is_stored(word) else listed_sources(word)
         is_listed |= several is not None
         sources += [word] if several is None else several
     return sources, is_listed
@@ -82,7 +94,7 @@ def listed(words: Sequence[str]) -> tuple[list[str], bool]:
 def run_many(options: argparse.Namespace, changes: Mapping[str, Any]) -> int:
     """Track each alone; returns 1 if one failed or broke off, with the failures named."""
     from trackformer.errors import ConfigError
-    from trackformer.tracking.videos.many import TrackingChoices, track_many, write_summary
+    from trackformer.tracking.videos.many import TrackingChoices, track_many
     from trackformer.tracking.videos.streams import stream_folders
 
     for flag in ("public_detections", "proposals", "trace", "also", "offline"):
@@ -100,18 +112,20 @@ def run_many(options: argparse.Namespace, changes: Mapping[str, Any]) -> int:
         resume=options.resume,
         save_every=options.save_every,
     )
+    model = ModelChoice(options.model, options.device, options.dtype, options.classes)
+    if options.cluster is not None:
+        return _report(track_on(options, model, choices), options)
+    folders = stream_folders(options.sources, options.output)
+    return _report(track_many(model, options.sources, folders, choices, options.jobs or 1), options)
+
+
+def _report(tracked: Iterable[Outcome], options: argparse.Namespace) -> int:
     outcomes = []
-    for outcome in track_many(
-        ModelChoice(options.model, options.device, options.dtype, options.classes),
-        options.sources,
-        stream_folders(options.sources, options.output),
-        choices,
-        options.jobs or 1,
-    ):
+    for outcome in tracked:
         outcomes.append(outcome)
         _print(outcome)
         # As it goes: a killed run leaves what is known.
-        write_summary(options.output / SUMMARY_NAME, outcomes)
+        write_runs(outcomes, options)
     return _end(outcomes, options)
 
 
@@ -123,7 +137,7 @@ def _print(outcome: Outcome) -> None:
 def _end(outcomes: Sequence[Outcome], options: argparse.Namespace) -> int:
     failed = [each for each in outcomes if each.why is not None]
     print(f"{len(outcomes) - len(failed)} of {len(outcomes)} videos finished")
-    print(options.output / SUMMARY_NAME)
+    print(runs_file(options))
     for each in failed:
         print(f"error: {each.source}: {each.why}", file=sys.stderr)
     return PARTLY_FAILED if failed else 0

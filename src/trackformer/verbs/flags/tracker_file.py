@@ -66,6 +66,7 @@ def _refuse_others(options: argparse.Namespace) -> None:
         "--timed": options.timed,
         "--resume": options.resume,
         "--jobs": options.jobs,
+        "--cluster": options.cluster,
         "--output -": str(options.output) == "-",
     }
     for flag, value in flags.items():

@@ -28,10 +28,18 @@ SOURCE_HELP: Final = (
 )
 
 
-def add_video_arguments(parser: argparse.ArgumentParser, files: str) -> None:
-    """Where results go, and how; `files` names these."""
+def add_video_arguments(
+    parser: argparse.ArgumentParser,
+    files: str,
+    output: Callable[[str], Path | StoredFolder] = Path,
+) -> None:
+    """Where results go, and how; `files` names these, `output` reads where."""
     parser.add_argument(
-        "--output", type=Path, metavar="DIR", required=True, help=f"folder for {files}"
+        "--output",
+        type=output,
+        metavar="DIR",
+        required=True,
+        help=f"folder for {files}",
     )
     add_model_arguments(parser)
     add_classes_argument(parser, "others are not looked for")
@@ -53,6 +61,17 @@ def add_video_arguments(parser: argparse.ArgumentParser, files: str) -> None:
     parser.add_argument(
         "--overwrite", action="store_true", help="replace results that DIR holds already"
     )
+
+
+class StoredFolder(str):
+    """A folder of a store (`s3://bucket/results`): no path of this machine."""
+
+    __slots__ = ()
+
+
+def output_folder(text: str) -> Path | StoredFolder:
+    """What `--output` names; only `--cluster` takes the folder of a store."""
+    return StoredFolder(text) if "://" in text else Path(text)
 
 
 def process_video(

@@ -1,10 +1,10 @@
 """Runs that are killed (SIGKILL) at random moments, and whether their results are whole afterwards.
 
-Run: `python -m benchmarks.kills [KILLS]` (Linux). A tiny model tracks a recording; a run is killed
-after a random part of the time that a whole run takes, and goes on with `resume`, which is killed
-in half of the cases, too. Then rows and ids have to equal those of a run that was not killed, byte
-for byte, every frame has to be in the video, and what lay there after the kill has to have been
-playable. Each run is a process of its own, forked from one that has loaded everything.
+A tiny model tracks a recording; a run is killed after a random part of the time that a whole run
+takes, and goes on with `resume`, which is killed in half of the cases, too. Then rows and ids have
+to equal those of a run that was not killed, byte for byte, every frame has to be in the video, and
+what lay there after the kill has to have been playable. Each run is a process of its own, forked
+from one that has loaded everything.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +26,6 @@ from benchmarks.long_stream import settings_amid, tiny_model
 from trackformer import TrackFormer, optimize_for_inference, track_video
 from trackformer.video.frames import Frame, FrameSource
 
-KILLS = 50
 NUM_FRAMES = 120
 SAVE_EVERY = 10
 SIZE = (64, 96)
@@ -55,7 +53,7 @@ def recording() -> FrameSource:
     return FrameSource("recording", 25.0, NUM_FRAMES, frames(), release=lambda: None)
 
 
-def measure(num_kills: int = KILLS) -> Iterator[Outcome]:
+def measure(num_kills: int) -> Iterator[Outcome]:
     """Each as soon as it is known."""
     torch.set_num_threads(1)
     model = optimize_for_inference(tiny_model())
@@ -118,10 +116,10 @@ def _is_same(output: Path, whole: Path) -> bool:
     return all(rows) and num_frames == NUM_FRAMES and is_tidy
 
 
-def main(arguments: Sequence[str]) -> None:
+def report(num_kills: int) -> None:
     """The table, line by line."""
     outcomes = []
-    for outcome in measure(int(arguments[0]) if arguments else KILLS):
+    for outcome in measure(num_kills):
         outcomes.append(outcome)
         print(
             f"killed behind frame {outcome.frames_at_kill:3}, went on behind "
@@ -132,7 +130,3 @@ def main(arguments: Sequence[str]) -> None:
         )
     num_good = sum(each.is_equal and each.is_playable for each in outcomes)
     print(f"{num_good} of {len(outcomes)} killed runs ended as if nothing had happened")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

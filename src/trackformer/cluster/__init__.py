@@ -1,0 +1,1 @@
+"""Many recordings on many machines (`docs/cluster.md`)."""
