@@ -1,6 +1,7 @@
 """How long it takes to begin: help, imports, the bundled model, the first frame.
 
-Run: `python -m benchmarks.start_up`. Each in new processes: the least of several, by the processor
+Run: `python -m benchmarks.start_up [TRACKER.onnx]`; the first frame of a file that `trackformer
+export --tracker` wrote is timed, too. Each in new processes: the least of several, by the processor
 and by the clock (which counts other work of the machine, too).
 """
 
@@ -24,6 +25,16 @@ with clip_file() as path, open_source(path) as source:
     Tracker(optimize_for_inference(load_model("nano"))).update(next(iter(source)).pixels)
 """
 """What `trackformer track` does until the first frame is tracked."""
+FIRST_FRAME_OF_FILE = """
+import sys
+from pathlib import Path
+from trackformer.demo_clip import clip_file
+from trackformer.tracking.tracker_file import TrackerFile
+from trackformer.video.sources import open_source
+with clip_file() as path, open_source(path) as source:
+    TrackerFile(Path(sys.argv[1])).update(next(iter(source)).pixels)
+"""
+"""The same for a tracker that is one file."""
 STARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("python alone", ("-c", "pass")),
     ("trackformer --help", ("-m", "trackformer", "--help")),
@@ -87,8 +98,13 @@ def _imports_torch(arguments: Sequence[str]) -> bool:
 _ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 
 
+def starts_with(tracker: str) -> Sequence[tuple[str, tuple[str, ...]]]:
+    """All of `STARTS`, and the first frame of a tracker's file."""
+    return (*STARTS, ("first frame, tracker file", ("-c", FIRST_FRAME_OF_FILE, tracker)))
+
+
 if __name__ == "__main__":
-    for row in measure():
+    for row in measure(starts_with(sys.argv[1]) if sys.argv[1:] else STARTS):
         print(
             f"{row.what:26} {row.cpu_seconds:6.3f} s of the processor {row.seconds:6.3f} s "
             f"{row.times_torch:5.2f} times {TORCH}{', with torch' if row.imports_torch else ''}"

@@ -5,11 +5,13 @@ takes long to import what exports: a path a line comes in, and goes out when tha
 """
 
 import sys
+import warnings
 from pathlib import Path
 from unittest.mock import patch
 
 import torch
 
+from exporting.attention_alone import write_gathered
 from exporting.variants import VARIANTS
 from trackformer.checkpoints.load import load_weights
 from trackformer.exporting import onnx_file
@@ -19,6 +21,12 @@ from trackformer.exporting.tracked_frame import tracked_frame_program
 def write(path: Path) -> None:
     """A variant's or bundled model's ONNX file; beside a variant's, torch's form of the graph."""
     name = path.stem
+    if name == "gathered_attention":
+        with warnings.catch_warnings():
+            # torch copies records of its own that warn when they are made.
+            warnings.filterwarnings("ignore", "`isinstance", FutureWarning)
+            write_gathered(path)
+        return
     if name not in VARIANTS:
         onnx_file.export_onnx(load_weights(name), path)
         return

@@ -21,7 +21,7 @@ from trackformer.models.settings import DetrSettings, ModelSettings
 @pytest.fixture
 def translated(nano_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In place of torch's translation, which takes half a minute, a file made before."""
-    monkeypatch.setattr(onnx_file, "translated", lambda _model: nano_file.read_bytes())
+    monkeypatch.setattr(onnx_file, "translated", lambda *_: nano_file.read_bytes())
 
 
 @pytest.mark.usefixtures("translated")

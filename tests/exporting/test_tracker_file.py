@@ -77,7 +77,7 @@ def test_what_such_a_file_cannot_do_is_said(run: Run, tracker_file: Path, make_c
 @pytest.fixture
 def translated(nano_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In place of torch's translation, which takes half a minute, a file made before."""
-    monkeypatch.setattr(exporting, "translated", lambda _model: nano_file.read_bytes())
+    monkeypatch.setattr(exporting, "translated", lambda *_: nano_file.read_bytes())
 
 
 @pytest.mark.usefixtures("translated")
@@ -89,9 +89,25 @@ def test_a_tracker_with_other_ids_is_not_kept(run: Run, tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("translated")
+def test_eight_bits_are_calibrated_on_what_is_named(
+    run: Run, make_clip, frames, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setattr(exporting, "_clip", lambda: iter(frames[:3]))
+    path = tmp_path / "int8.onnx"
+    code, output, error = run("export", "--tracker", "--output", path, "--int8", make_clip(3))
+    assert (code, error) == (0, "")
+    name, exact, quantized = output.splitlines()
+    assert name == str(path)
+    assert exact == "the same identities as the tracker's in 3 frames of the bundled clip"
+    assert quantized.startswith("in eight bits, in ")
+    assert path.stat().st_size < 3_000_000
+
+
 def test_slots_are_counted_and_belong_to_trackers(run: Run, tmp_path: Path):
     output = ("--output", tmp_path / "a.onnx")
     assert run("export", *output, "--slots", "5")[2] == "error: --slots: only with --tracker\n"
+    assert run("export", *output, "--seed", "5")[2] == "error: --seed: only with --int8\n"
     assert run("export", *output, "--tracker", "--slots", "0")[2] == (
         "error: slots: expected 1 or more, got 0\n"
     )

@@ -37,15 +37,17 @@ def onnx_ms_deform_attn(
     # GridSample spans [-1, 1]; level by level, and heads as if they were images.
     grids = op.Transpose(op.Sub(op.Mul(sampling_locations, 2.0), 1.0), perm=[3, 0, 2, 1, 4, 5])
     samples = []
-    end = _shape(0)
+    end = lengths(0)
     for level, (height, width) in enumerate(zip(level_sides[::2], level_sides[1::2], strict=True)):
-        start, end = end, op.Add(end, op.Mul(_shape(height), _shape(width)))
+        start, end = end, op.Add(end, op.Mul(lengths(height), lengths(width)))
         samples.append(
             op.GridSample(
                 op.Reshape(
-                    op.Slice(tokens, start, end, [3]), _shape(-1, num_channels, height, width)
+                    op.Slice(tokens, start, end, [3]), lengths(-1, num_channels, height, width)
                 ),
-                op.Reshape(op.Gather(grids, level, axis=0), _shape(-1, num_queries, num_points, 2)),
+                op.Reshape(
+                    op.Gather(grids, level, axis=0), lengths(-1, num_queries, num_points, 2)
+                ),
                 mode="linear",
                 padding_mode="zeros",
                 align_corners=0,
@@ -53,14 +55,15 @@ def onnx_ms_deform_attn(
         )
     weights = op.Reshape(
         op.Transpose(attention_weights, perm=[0, 2, 1, 3, 4]),
-        _shape(-1, 1, num_queries, num_levels * num_points),
+        lengths(-1, 1, num_queries, num_levels * num_points),
     )
     attended = op.ReduceSum(op.Mul(op.Concat(*samples, axis=3), weights), [3], keepdims=0)
     heads_joined = op.Reshape(attended, [-1, num_heads * num_channels, 0])
     return op.Transpose(heads_joined, perm=[0, 2, 1])
 
 
-def _shape(*sides: Any) -> Any:
+def lengths(*sides: Any) -> Any:
+    """Lengths as one list, each known or a value of the graph."""
     known = [
         op.Constant(value_ints=[side]) if isinstance(side, int) else op.Reshape(side, [1])
         for side in sides

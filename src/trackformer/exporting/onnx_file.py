@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import importlib.util
 import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +25,7 @@ from trackformer.checkpoints.onnx_model import (
 )
 from trackformer.errors import CheckpointError, ConfigError
 from trackformer.exporting.agreement import TOLERANCE, largest_difference
+from trackformer.exporting.int8 import Pixels, quantized
 from trackformer.exporting.tracked_frame import tracked_frame_program
 from trackformer.models.trackformer import TrackFormer
 from trackformer.tracking.tracker import settings_for
@@ -40,16 +43,39 @@ SIDES: Final = {
 """What the sides of inputs and outputs that may be of any length are called."""
 
 
-def export_onnx(model: TrackFormer, path: Path, *, overwrite: bool = False) -> float:
+@dataclass(frozen=True, slots=True, eq=False)
+class Form:
+    """What is written otherwise than the model is."""
+
+    examples: Sequence[Pixels] = ()
+    """Frames to calibrate eight bits on (`drawn_examples`); none: float32."""
+    gathers: bool = False
+    """Deformable attention gathers cells, without GridSample."""
+
+
+AS_IT_IS: Final = Form()
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """How far a file's answers are from its model's (`largest_difference`)."""
+
+    exact: float
+    """As it was translated."""
+    quantized: float | None
+    """In eight bits; None: it was left as it is."""
+
+
+def export_onnx(
+    model: TrackFormer, path: Path, form: Form = AS_IT_IS, *, overwrite: bool = False
+) -> Differences:
     """Write a model to an ONNX file, and compare what the file answers with what it answers.
 
     Args:
         model: In evaluation mode.
         path: Ends in `.onnx`.
+        form: What is written otherwise than the model is.
         overwrite: Replace a file that is there already.
-
-    Returns:
-        The largest difference between the two (`largest_difference`).
 
     Raises:
         ConfigError: The extra `export` is not installed, `path` has another ending or exists, or
@@ -61,7 +87,7 @@ def export_onnx(model: TrackFormer, path: Path, *, overwrite: bool = False) -> f
     model = copy.deepcopy(model).cpu()
     # Its weights alone are as large; translating it takes a minute.
     refuse_unwritable(path, sum(each.numel() * each.element_size() for each in model.parameters()))
-    content = translated(model)
+    content = translated(model, form)
     with whole_file(path) as partial:
         partial.write_bytes(content)
         difference = largest_difference(model, OnnxModel(partial))
@@ -70,7 +96,10 @@ def export_onnx(model: TrackFormer, path: Path, *, overwrite: bool = False) -> f
                 f"{path}: not written: its answers would differ from the model's by up to "
                 f"{difference:.1e}, expected {TOLERANCE:.0e} at most"
             )
-    return difference
+        if not form.examples:
+            return Differences(difference, None)
+        partial.write_bytes(quantized(content, form.examples))
+        return Differences(difference, largest_difference(model, OnnxModel(partial)))
 
 
 def check_can_export(path: Path, *, overwrite: bool = False) -> None:
@@ -88,8 +117,9 @@ def check_can_export(path: Path, *, overwrite: bool = False) -> None:
     refuse_unwritable(path)
 
 
-def translated(model: TrackFormer) -> bytes:
-    """The content of the file, not compared with the model yet."""
+def translated(model: TrackFormer, form: Form = AS_IT_IS) -> bytes:
+    """The content of the file in float32, not compared with the model yet."""
+    from trackformer.exporting.gathered_attention import gathered_ms_deform_attn
     from trackformer.exporting.onnx_attention import OPSET, onnx_ms_deform_attn
 
     program = tracked_frame_program(model)
@@ -104,7 +134,9 @@ def translated(model: TrackFormer) -> bytes:
             verbose=False,
             opset_version=OPSET,
             custom_translation_table={
-                torch.ops.trackformer.ms_deform_attn.default: onnx_ms_deform_attn
+                torch.ops.trackformer.ms_deform_attn.default: (
+                    gathered_ms_deform_attn if form.gathers else onnx_ms_deform_attn
+                )
             },
             input_names=[*INPUTS, *(PREVIOUS + name for name in maps)],
             output_names=[*OUTPUTS, *maps],

@@ -1,42 +1,52 @@
-"""Sums with a number, as onnxruntime computes them without laying out a map anew."""
+"""Shifts behind an activation, as onnxruntime computes them within the convolution before."""
 
 from __future__ import annotations
 
-import copy
-
-import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from trackformer.models.fast.convolution import FusedConvolution
 
 
-class ShiftedByConvolution(nn.Module):
-    """A convolution whose shift (HGNetV2's learned one) is a depthwise convolution behind it.
+class ShiftedConvolution(nn.Module):
+    """A convolution, ReLU and a shift (HGNetV2's learned one) with the shift in the bias.
 
-    onnxruntime keeps maps in blocks of channels from one convolution to the next. Around a sum with
-    a number it would undo that and do it again.
+    relu(x) + shift = max(x + shift, shift): onnxruntime computes such a maximum while it writes
+    the map, whereas a sum with a number is another pass over it.
+
+    Args:
+        convolution: Without an activation, or with ReLU.
     """
 
     def __init__(self, convolution: FusedConvolution) -> None:
         super().__init__()
-        count = len(convolution.weight)
-        self.convolution = copy.deepcopy(convolution)
-        self.convolution.shift = 0.0
-        self.shift = nn.Conv2d(count, count, 1, groups=count).requires_grad_(requires_grad=False)
-        nn.init.ones_(self.shift.weight)
-        self.shift.bias = nn.Parameter(torch.full((count,), convolution.shift), requires_grad=False)
+        self.weight, self.bias = convolution.weight, convolution.bias
+        self._geometry = (
+            convolution.stride,
+            convolution.padding,
+            convolution.dilation,
+            convolution.groups,
+        )
+        self._shift = convolution.shift
+        self._is_cut = isinstance(convolution.activation, nn.ReLU)
 
     def forward(
         self, features: Float[Tensor, "B _ _ _"], shortcut: Tensor | None = None
     ) -> Float[Tensor, "B C H W"]:
         """As `FusedConvolution`."""
-        shifted: Tensor = self.shift(self.convolution(features, shortcut))
-        return shifted
+        bias = self.weight.new_zeros(len(self.weight)) if self.bias is None else self.bias
+        answer = F.conv2d(features, self.weight, bias + self._shift, *self._geometry)
+        answer = answer if shortcut is None else answer + shortcut
+        return answer.clamp(min=self._shift) if self._is_cut else answer
 
 
-def shifted_by_convolution(module: nn.Module) -> nn.Module | None:
+def shift_in_bias(module: nn.Module) -> nn.Module | None:
     """What takes the place of a module in a graph for onnxruntime; None: nothing."""
-    if isinstance(module, FusedConvolution) and module.shift:
-        return ShiftedByConvolution(module)
+    if (
+        isinstance(module, FusedConvolution)
+        and module.shift
+        and isinstance(module.activation, (nn.ReLU, nn.Identity))
+    ):
+        return ShiftedConvolution(module)
     return None

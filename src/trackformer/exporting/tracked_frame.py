@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from trackformer.errors import ConfigError
-from trackformer.exporting.shifts import shifted_by_convolution
+from trackformer.exporting.shifts import shift_in_bias
 from trackformer.models.fast.optimize import optimize_for_inference
 from trackformer.models.fast.replacing import replace_modules
 from trackformer.models.trackformer import TrackFormer
@@ -79,7 +79,7 @@ def tracked_frame_program(model: TrackFormer) -> torch.export.ExportedProgram:
             "without one"
         )
     frame = TrackedFrame(optimize_for_inference(model))
-    replace_modules(frame, shifted_by_convolution)
+    replace_modules(frame, shift_in_bias)
     # Weights in the usual order, for whoever reads them.
     frame.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     anything = torch.export.Dim.DYNAMIC

@@ -158,8 +158,8 @@ def _constants(
         | {name: np.array(value, np.int64) for name, value in (wholes | lists).items()}
         | {"no": np.zeros((), np.bool_)}
         | {
-            "mean": 255 * np.array(pixels.mean, np.float32),
-            "deviation": 255 * np.array(pixels.std, np.float32),
+            "mean": 255 * np.array(pixels.mean, np.float32)[:, None, None],
+            "deviation": 255 * np.array(pixels.std, np.float32)[:, None, None],
         }
     )
 

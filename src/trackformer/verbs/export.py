@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from trackformer.verbs.flags.model import WEIGHTS_HELP
+
+if TYPE_CHECKING:
+    from trackformer.exporting.onnx_file import Form
+    from trackformer.models.trackformer import TrackFormer
 
 SLOTS: Final = 100
 SUMMARY: Final = "Write a model as an ONNX file, and check that it answers alike."
@@ -36,6 +40,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"with --tracker: most tracks at a time; beyond, those lost for longest are given up "
         f"first (default: {SLOTS})",
     )
+    parser.add_argument(
+        "--int8",
+        nargs="+",
+        metavar="SOURCE",
+        help="the backbone's convolutions in integers of eight bits: a frame takes less time and "
+        "answers a little otherwise; 32 frames of these videos or folders, which should look like "
+        "what will be tracked, say how large its numbers become",
+    )
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="with --int8: which frames are drawn (default: 0)"
+    )
+    parser.add_argument(
+        "--gather",
+        action="store_true",
+        help="deformable attention by gathering cells: for TensorRT and other runtimes whose "
+        "GridSample is wrong or missing",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace FILE.onnx if it exists")
 
 
@@ -47,15 +68,20 @@ def run(options: argparse.Namespace) -> int:
 
     # Before the model is loaded: a mistyped name is reported at once.
     check_can_export(options.output, overwrite=options.overwrite)
+    if options.seed is not None and options.int8 is None:
+        raise ConfigError("--seed: only with --int8")
     if options.tracker:
         return _export_tracker(options)
     if options.slots is not None:
         raise ConfigError("--slots: only with --tracker")
-    difference = export_onnx(
-        load_weights(options.model), options.output, overwrite=options.overwrite
+    model = load_weights(options.model)
+    differences = export_onnx(
+        model, options.output, _form(model, options), overwrite=options.overwrite
     )
     print(options.output)
-    print(f"onnxruntime answers as the model does (largest difference {difference:.1e})")
+    print(f"onnxruntime answers as the model does (largest difference {differences.exact:.1e})")
+    if differences.quantized is not None:
+        print(f"in eight bits the largest difference is {differences.quantized:.1e}")
     return 0
 
 
@@ -65,9 +91,25 @@ def _export_tracker(options: argparse.Namespace) -> int:
 
     slots = SLOTS if options.slots is None else options.slots
     check_slots(slots)
-    num_frames = export_tracker(
-        load_weights(options.model), options.output, slots, overwrite=options.overwrite
+    model = load_weights(options.model)
+    same = export_tracker(
+        model,
+        options.output,
+        slots,
+        _form(model, options),
+        overwrite=options.overwrite,
     )
     print(options.output)
-    print(f"the same identities as the tracker's in {num_frames} frames of the bundled clip")
+    print(f"the same identities as the tracker's in {same.exact} frames of the bundled clip")
+    if same.quantized is not None:
+        print(f"in eight bits, in {same.quantized} of them")
     return 0
+
+
+def _form(model: TrackFormer, options: argparse.Namespace) -> Form:
+    from trackformer.exporting.int8_examples import drawn_examples
+    from trackformer.exporting.onnx_file import Form
+
+    if options.int8 is None:
+        return Form(gathers=options.gather)
+    return Form(drawn_examples(model, options.int8, options.seed or 0), options.gather)

@@ -104,21 +104,48 @@ def track_detections(
     Raises:
         ConfigError: The `trackers` package is not installed.
     """
-    off = peer.without_frames if frames is None else {}
-    tracker = _tracker(peer, {"frame_rate": float(frame_rate), **off, **parameters})
-    results = []
-    for index, found in enumerate(detections):
+    tracker = PeerTracker(peer, frame_rate, parameters, looks=frames is not None)
+    return [
+        tracker.update(found, frames[index]() if frames and peer.looks_at_frames else None)
+        for index, found in enumerate(detections)
+    ]
+
+
+class PeerTracker:
+    """A peer on one video, frame by frame.
+
+    Args:
+        peer: One of `PEERS`.
+        frame_rate: Frames per second of the video.
+        parameters: What differs from the package's defaults.
+        looks: Whether a peer that looks at frames will be given them.
+
+    Raises:
+        ConfigError: The `trackers` package is not installed.
+    """
+
+    def __init__(
+        self, peer: Peer, frame_rate: float, parameters: Parameters, *, looks: bool = False
+    ) -> None:
+        off = {} if looks else peer.without_frames
+        self._tracker = _tracker(peer, {"frame_rate": float(frame_rate), **off, **parameters})
+
+    def update(self, found: ResultFrame, pixels: Pixels | None = None) -> ResultFrame:
+        """Confirmed tracks of the next frame.
+
+        Args:
+            found: Its detections, weak ones included.
+            pixels: The frame (RGB), for a peer that looks.
+        """
         boxes = supervision.Detections(
             xyxy=found.boxes_xyxy.astype(np.float32),
             confidence=found.scores.astype(np.float32),
             class_id=np.zeros(len(found.scores), dtype=int),
         )
-        if frames is not None and peer.looks_at_frames:
-            tracked = tracker.update(boxes, frame=np.ascontiguousarray(frames[index]()[..., ::-1]))
-        else:
-            tracked = tracker.update(boxes)
-        results.append(_result(found.frame_index, tracked))
-    return results
+        if pixels is None:
+            return _result(found.frame_index, self._tracker.update(boxes))
+        picture = np.ascontiguousarray(pixels[..., ::-1])
+        return _result(found.frame_index, self._tracker.update(boxes, frame=picture))
 
 
 def _result(frame_index: int, tracked: supervision.Detections) -> ResultFrame:

@@ -1,0 +1,1 @@
+"""Exported files beside their weights, and beside other detectors with ByteTrack."""
