@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from jaxtyping import Float, Int, Shaped
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from trackformer.boxes import cxcywh_to_xyxy, pairwise_giou, pairwise_iou, to_relative_cxcywh
@@ -96,6 +95,9 @@ def begun(
             f"queries, got {len(places)}"
         )
     nearness = pairwise_giou(boxes_xyxy, answers_xyxy)
+    # Only where a user begins tracks: importing it takes as long as a second of tracking.
+    from scipy.optimize import linear_sum_assignment
+
     _, columns = linear_sum_assignment(nearness.numpy(), maximize=True)
     rows = first + torch.from_numpy(columns).long()
     overlap = pairwise_iou(boxes_xyxy, cxcywh_to_xyxy(predictions.boxes[rows])).diagonal()
