@@ -95,7 +95,7 @@ def begun(
             f"queries, got {len(places)}"
         )
     nearness = pairwise_giou(boxes_xyxy, answers_xyxy)
-    # Only where a user begins tracks: importing it takes as long as a second of tracking.
+    # Imported only where a user begins tracks, as it takes long.
     from scipy.optimize import linear_sum_assignment
 
     _, columns = linear_sum_assignment(nearness.numpy(), maximize=True)
