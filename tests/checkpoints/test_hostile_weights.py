@@ -4,6 +4,7 @@ import resource
 import socket
 
 import pytest
+import torch
 
 from checkpoints.hostile_weights import HOSTILE, with_settings, with_tensors
 from trackformer import load_model
@@ -63,7 +64,9 @@ def test_weights_that_began_with_others_do_not_fetch_them_again(tmp_path):
     save_model(model, tmp_path / "honest.safetensors")
     noted = with_settings("detector.backbone.weights", "imagenet")
     loaded = load_model(noted(tmp_path / "honest.safetensors", tmp_path))
-    assert loaded.settings.detector.backbone.weights == "none"
+    assert loaded.settings.detector.backbone.weights == "imagenet"
+    tensors = loaded.state_dict()
+    assert all(torch.equal(tensors[name], each) for name, each in model.state_dict().items())
 
 
 def test_the_tensor_that_is_not_finite_is_named(model_file, tmp_path):
