@@ -10,23 +10,20 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-import torch
 from cvat_sdk.auto_annotation import (
     TrackableShape,
     TrackingFunctionContext,
     TrackingFunctionShapeContext,
     TrackingFunctionSpec,
 )
-from jaxtyping import Bool, Float
 from PIL.Image import Image
-from torch import Tensor
 
 from trackformer.checkpoints.load import load_weights
 from trackformer.config import settings_from
 from trackformer.devices import choose_device
 from trackformer.models.fast.optimize import optimize_for_inference
-from trackformer.models.settings import ModelSettings
 from trackformer.models.trackformer import TrackFormer
+from trackformer.models.wrapped_model import WrappedModel
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.tracker import PreparedFrame, Tracker, prepare_frame, settings_for
 from trackformer.types import (
@@ -106,32 +103,18 @@ class BoxFollower:
         return TrackableShape(type=SHAPE, points=boxes[0].tolist()) if len(boxes) else None
 
 
-class EncodedOnce:
+class EncodedOnce(WrappedModel):
     """A model that remembers what it made of the newest frame: its boxes are asked one by one."""
 
     def __init__(self, model: TrackFormer) -> None:
+        super().__init__(model)
         self._model = model
-        self.settings: ModelSettings = model.settings
         self._newest: tuple[Images, Memory] | None = None
-
-    @property
-    def device(self) -> torch.device:
-        """See `FrameModel`."""
-        return self._model.device
-
-    @property
-    def embedding_size(self) -> int:
-        """See `FrameModel`."""
-        return self._model.embedding_size
 
     @property
     def predicts_masks(self) -> bool:
         """Boxes are what CVAT tracks."""
         return False
-
-    def fingerprint(self) -> str:
-        """See `FrameModel`."""
-        return self._model.fingerprint()
 
     def __call__(
         self,
@@ -147,9 +130,3 @@ class EncodedOnce:
         if self._newest is None or self._newest[0] is not images:
             self._newest = images, self._model.encode(images)
         return self._model.decode(self._newest[1], track_queries, proposed)
-
-    def masks_of(
-        self, memory: Memory, embeddings: Float[Tensor, "B Q C"], chosen: Bool[Tensor, "B Q"]
-    ) -> Float[Tensor, "R h w"]:
-        """See `FrameModel`."""
-        return self._model.masks_of(memory, embeddings, chosen)

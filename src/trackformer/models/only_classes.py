@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from torch import Tensor
 
 from trackformer.models.frame_model import FrameModel
+from trackformer.models.wrapped_model import WrappedModel
 from trackformer.types import (
     FrameFeatures,
     Images,
-    Memory,
     ModelOutput,
     ProposalBoxes,
     TrackQueries,
 )
 
 
-class OnlyClasses:
+class OnlyClasses(WrappedModel):
     """The same model, in whose answers no query shows a class that was not asked for.
 
     A query counts with the best of the classes asked for: whoever asks for cars alone also gets the
@@ -28,28 +28,12 @@ class OnlyClasses:
 
     def __init__(self, model: FrameModel, class_names: tuple[str, ...]) -> None:
         """`class_names` are some of the model's."""
-        self.settings = model.settings
-        self._model = model
+        super().__init__(model)
         self._class_names = class_names
-
-    @property
-    def device(self) -> torch.device:
-        """The model's."""
-        return self._model.device
-
-    @property
-    def embedding_size(self) -> int:
-        """The model's."""
-        return self._model.embedding_size
-
-    @property
-    def predicts_masks(self) -> bool:
-        """The model's."""
-        return self._model.predicts_masks
 
     def fingerprint(self) -> str:
         """The model's, and the classes: other ones are other answers."""
-        return f"{self._model.fingerprint()} {' '.join(self._class_names)}"
+        return f"{super().fingerprint()} {' '.join(self._class_names)}"
 
     def __call__(
         self,
@@ -59,16 +43,10 @@ class OnlyClasses:
         proposed: ProposalBoxes | None = None,
     ) -> ModelOutput:
         """The model's answer with a score of 0 for every other class."""
-        output = self._model(images, track_queries, previous=previous, proposed=proposed)
+        output = self._inner(images, track_queries, previous=previous, proposed=proposed)
         logits = output.class_logits
         is_other = self._is_other(logits.shape[-1]).to(logits.device)
         return replace(output, class_logits=logits.masked_fill(is_other, float("-inf")))
-
-    def masks_of(
-        self, memory: Memory, embeddings: Float[Tensor, "B Q C"], chosen: Bool[Tensor, "B Q"]
-    ) -> Float[Tensor, "R h w"]:
-        """The model's."""
-        return self._model.masks_of(memory, embeddings, chosen)
 
     def _is_other(self, num_logits: int) -> Bool[Tensor, " K"]:
         """Logits of classes not asked for; that of "no object", where there is one, stays."""

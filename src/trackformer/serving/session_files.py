@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, get_args
 
 from trackformer.atomic_files import clear_leftovers, whole_file
 from trackformer.errors import CheckpointError, DataError
-from trackformer.tracking.sessions.packed import as_bytes, as_tensor, packed, unpacked
+from trackformer.tracking.sessions.packed import as_bytes, as_tensor, packed, read_packed
 
 FORMAT: Final = "trackformer-session-1"
 FILE_NAME: Final = "session.safetensors"
@@ -84,11 +84,7 @@ def read_sessions(folder: Path) -> Iterator[tuple[str, SessionState]]:
 
 def _read(path: Path) -> SessionState:
     what = f"{path}: saved session"
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{what}: cannot be read: {error.strerror}") from error
-    plain, tensors = unpacked(FORMAT, data, what)
+    plain, tensors = read_packed(FORMAT, path, what)
     try:
         return _state(plain, as_bytes(tensors["tracker"]))
     except (KeyError, TypeError, ValueError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import safetensors
@@ -54,6 +55,21 @@ def unpacked(file_format: str, data: bytes, what: str) -> tuple[dict[str, Any], 
     if not isinstance(plain, dict):
         raise CheckpointError(f"{what}: damaged: expected named values, got {plain!r}")
     return plain, tensors
+
+
+def read_packed(
+    file_format: str, path: Path, what: str
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """What is packed in a file; as `unpacked`, which also names its errors.
+
+    Raises:
+        CheckpointError: The file cannot be read, too.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{what}: cannot be read: {error.strerror}") from error
+    return unpacked(file_format, data, what)
 
 
 def as_tensor(data: bytes) -> Tensor:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from trackformer.atomic_files import whole_file
 from trackformer.errors import CheckpointError, ConfigError
-from trackformer.tracking.sessions.packed import as_bytes, as_tensor, packed, unpacked
+from trackformer.tracking.sessions.packed import as_bytes, as_tensor, packed, read_packed
 from trackformer.tracking.videos.outputs import FileSizes
 from trackformer.video.frames import FrameSource
 
@@ -93,11 +93,7 @@ def read_run(path: Path) -> RunState:
         CheckpointError: The file is missing, damaged, or of another version.
     """
     what = f"{path}: state of a run"
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{what}: cannot be read: {error.strerror}") from error
-    plain, tensors = unpacked(FORMAT, data, what)
+    plain, tensors = read_packed(FORMAT, path, what)
     try:
         streams = [
             _stream(each, as_bytes(tensors[str(row)])) for row, each in enumerate(plain["streams"])
