@@ -186,10 +186,12 @@ class _Reading:
         stream = self.video.stream
         landing = land_behind(self.path, self.video.container, stream, num_frames, last_s)
         if landing is None:
+            # Before closing: a closed container's streams answer out of memory that is freed.
+            index, thread_type = stream.index, stream.thread_type
             self.close()
             container = av.open(str(self.path), metadata_errors="replace")
-            again = container.streams[stream.index]
-            again.thread_type = stream.thread_type
+            again = container.streams[index]
+            again.thread_type = thread_type
             self.video = replace(self.video, container=container, stream=again)
             return False
         self.landed = landing.pictures
