@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Final
 
-from benchmarks.held_out.folds import dealt, scored_scenes, train_without
+from benchmarks.held_out.folds import averaged, dealt, scored_scenes, train_without
 from benchmarks.held_out.scores import Scores, scores_of_model, scores_of_peer
 from benchmarks.held_out.table import report
 from trackformer.config import read_settings
@@ -49,8 +49,11 @@ def _seed(
     for number, names in enumerate(dealt([scene.name for scene in scenes], options.folds)):
         folder = options.runs / f"seed_{seed}" / f"fold_{number}"
         weights = train_without(names, recipe, options.data, folder)
+        kept = folder / "scores"
+        if options.average and recipe.initial is not None:
+            weights, kept = averaged(weights, recipe.initial, folder), folder / "scores_averaged"
         held_out = tuple(scene for scene in scenes if scene.name in names)
-        found |= _scores(weights, held_out, folder / "scores")
+        found |= _scores(weights, held_out, kept)
     return {scene.name: found[scene.name] for scene in scenes}
 
 
@@ -73,6 +76,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, default=1, help="as many times, with the spread")
     parser.add_argument(
         "--weights", help="score these on all scenes instead: they have seen none of them"
+    )
+    parser.add_argument(
+        "--average",
+        action="store_true",
+        help="score the mean of each run's weights and those it began with",
     )
     parser.add_argument("--scenes", nargs="+", help="score these only")
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="settings of the recipe")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from trackformer.checkpoints.convert import convert
 from trackformer.data.annotations import AnnotatedSequence
 from trackformer.training.run import train
 from trackformer.training.run_state import load_state
@@ -62,3 +63,10 @@ def train_without(
     if load_state(state).step < recipe.optimizer.steps:
         raise SystemExit(f"{output}: stopped; the same command goes on")
     return weights
+
+
+def averaged(weights: Path, before: Path | str, folder: Path) -> Path:
+    """The mean of a run's weights and those that it began with, written into the run's folder."""
+    mean = folder / "averaged.safetensors"
+    convert(str(weights), mean, averaged_with=str(before), overwrite=True)
+    return mean
