@@ -68,5 +68,5 @@ def train_without(
 def averaged(weights: Path, before: Path | str, folder: Path) -> Path:
     """The mean of a run's weights and those that it began with, written into the run's folder."""
     mean = folder / "averaged.safetensors"
-    convert(str(weights), mean, averaged_with=str(before), overwrite=True)
+    convert(str(weights), mean, averaged_with=[before], overwrite=True)
     return mean

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,7 @@ def convert(
     destination: Path,
     *,
     tracker: Mapping[str, Any] | None = None,
-    averaged_with: str | Path | None = None,
+    averaged_with: Sequence[str | Path] = (),
     overwrite: bool = False,
 ) -> TrackFormer:
     """Load `source`, whatever it is, and write it to `destination` in our own format.
@@ -77,7 +77,7 @@ def convert(
         source: Anything `load_weights` takes.
         destination: Ends in `.safetensors`.
         tracker: Tracker settings to store with the weights; others stay as they are.
-        averaged_with: Weights of the same model; the mean of both is written.
+        averaged_with: Weights of the same model; the mean of all is written.
         overwrite: Replace a file that is there already.
 
     Returns:
@@ -85,14 +85,14 @@ def convert(
 
     Raises:
         ConfigError: `destination` has another ending or exists.
-        CheckpointError: Weights cannot be loaded, or the two have different tensors.
+        CheckpointError: Weights cannot be loaded, or have different tensors.
     """
     if destination.suffix != ".safetensors":
         raise ConfigError(f"{destination}: expected a name that ends in .safetensors")
     refuse_existing(destination, overwrite=overwrite)
     model = load_weights(source)
-    if averaged_with is not None:
-        model = average(model, load_weights(averaged_with), str(averaged_with))
+    if averaged_with:
+        model = average(model, {str(other): load_weights(other) for other in averaged_with})
     notes = read_notes(Path(source)) if Path(source).suffix == ".safetensors" else {}
     if tracker:
         stored = model.settings.tracker | dict(tracker)

@@ -35,9 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--average",
+        nargs="+",
+        default=[],
         metavar="WEIGHTS",
-        help="of the same model, such as those that SRC was trained on from: write the mean of "
-        "both, which often does better on scenes never seen than either",
+        help="of the same model, such as those that SRC was trained on from, or of other runs from "
+        "these: write the mean of all, which often does better on scenes never seen than each",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace DST if it exists")
 
