@@ -17,8 +17,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import tables, write_into_page, write_plots
-from benchmarks.sections import SECTIONS, run_section
+from benchmarks.suite.report import tables, write_into_page, write_plots
+from benchmarks.suite.sections import SECTIONS, run_section
 
 DOCS = Path(__file__).parents[1] / "docs"
 

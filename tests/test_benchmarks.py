@@ -2,12 +2,13 @@
 
 import pytest
 import torch
-from benchmarks import deformable_attention, gpu, long_stream
-from benchmarks.data_loading import WAYS
-from benchmarks.goals import goal_rows
+from benchmarks import long_stream
 from benchmarks.own_process import peak_megabytes, start_of_peak
-from benchmarks.report import tables, write_into_page
-from benchmarks.sections import SECTIONS
+from benchmarks.speed import deformable_attention, gpu
+from benchmarks.speed.data_loading import WAYS
+from benchmarks.suite.goals import goal_rows
+from benchmarks.suite.report import tables, write_into_page
+from benchmarks.suite.sections import SECTIONS
 
 from models.conftest import SIZES
 from trackformer.data.clips.settings import ClipSettings

@@ -1,7 +1,7 @@
 """Multi-scale deformable attention: every implementation beside grid_sample, in one run.
 
-`python -m benchmarks.deformable_attention` prints the table. On the processor: its own time, one
-thread, so that other work of the machine does not count; on a GPU: the clock.
+`python -m benchmarks.speed.deformable_attention` prints the table. On the processor: its own time,
+one thread, so that other work of the machine does not count; on a GPU: the clock.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a training batch costs to prepare, beside a step of the bundled model on it.
 
-Run: `python -m benchmarks.data_loading [--data PATH] [--canvas HEIGHT WIDTH]`. Without data: the
-demonstration clip as JPEG files of 1080 x 1920 pixels. Batches of four clips of two frames of
+Run: `python -m benchmarks.speed.data_loading [--data PATH] [--canvas HEIGHT WIDTH]`. Without data:
+the demonstration clip as JPEG files of 1080 x 1920 pixels. Batches of four clips of two frames of
 384 x 640; processor time of one thread, the same batches in each way. Every batch is prepared
 twice: the second time a cache that is large enough has all frames.
 """

@@ -1,8 +1,8 @@
 """On a GPU: deformable attention in bfloat16, and tracked frames a second.
 
-Run: `python -m benchmarks.gpu`. TrackFormer with a ResNet-50 (the published size, one frame) at
-800 x 1333 with 50 live tracks in bfloat16, the whole frame: pixels to the device, network, tracks
-on the processor; by the clock. `replayed`: the calls are CUDA graphs (`cuda_graphs` of
+Run: `python -m benchmarks.speed.gpu`. TrackFormer with a ResNet-50 (the published size, one frame)
+at 800 x 1333 with 50 live tracks in bfloat16, the whole frame: pixels to the device, network,
+tracks on the processor; by the clock. `replayed`: the calls are CUDA graphs (`cuda_graphs` of
 `optimize_for_inference`); `launched`: without.
 """
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from benchmarks import deformable_attention
+from benchmarks.speed import deformable_attention
 from benchmarks.tracked_frame import SIZE, TRACKS, published_architecture
 from trackformer.input_settings import InputSettings
 from trackformer.models.fast.optimize import optimize_for_inference

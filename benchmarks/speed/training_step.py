@@ -1,9 +1,9 @@
 """A training step with our deformable attention against the published form, time and memory.
 
-Run: `python -m benchmarks.training_step`. Deformable DETR with a ResNet-50, a clip of two frames of
-480 x 640 pixels with ten objects, the loss on both; the published code without its CUDA extension
-samples by `grid_sample`. With and without gradient checkpointing by frame. Each in a process of its
-own: processor time of one thread, and the peak of memory.
+Run: `python -m benchmarks.speed.training_step`. Deformable DETR with a ResNet-50, a clip of two
+frames of 480 x 640 pixels with ten objects, the loss on both; the published code without its CUDA
+extension samples by `grid_sample`. With and without gradient checkpointing by frame. Each in a
+process of its own: processor time of one thread, and the peak of memory.
 """
 
 from __future__ import annotations

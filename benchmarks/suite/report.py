@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.goals import Measured, goal_rows
-from benchmarks.sections import SECTIONS
+from benchmarks.suite.goals import Measured, goal_rows
+from benchmarks.suite.sections import SECTIONS
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 

@@ -1,10 +1,10 @@
 """Our models against transformers' own with the same weights: time, memory, and how boxes differ.
 
-Run: `python -m benchmarks.model [HEIGHT WIDTH [KIND ...]]`. ResNet-50, random weights written by
-transformers' own class. Each model answers in a process of its own, so that peaks of memory do not
-mix; processor time, one thread, the least of a few passes. First with the allocator as a process
-finds it, as users of either library have it; then, both sides again, with freed memory kept, as
-this package's command line does and transformers' users may.
+Run: `python -m benchmarks.speed.model [HEIGHT WIDTH [KIND ...]]`. ResNet-50, random weights written
+by transformers' own class. Each model answers in a process of its own, so that peaks of memory do
+not mix; processor time, one thread, the least of a few passes. First with the allocator as a
+process finds it, as users of either library have it; then, both sides again, with freed memory
+kept, as this package's command line does and transformers' users may.
 """
 
 from __future__ import annotations

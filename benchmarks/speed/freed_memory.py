@@ -1,7 +1,7 @@
 """What it costs and gains to keep freed memory, as the command line does (glibc).
 
-Run: `python -m benchmarks.freed_memory`. A tracked frame of the bundled clip, a training step of
-`nano` and a pass of Deformable DETR with a ResNet-50 at 800 x 1333, each with the allocator as a
+Run: `python -m benchmarks.speed.freed_memory`. A tracked frame of the bundled clip, a training step
+of `nano` and a pass of Deformable DETR with a ResNet-50 at 800 x 1333, each with the allocator as a
 process finds it and with `keep_freed_memory`; each in a process of its own, processor time of one
 thread, of which the system's own is given too.
 """
@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 import torch
 
 from benchmarks.own_process import in_own_process, peak_megabytes
-from benchmarks.training_step import noisy_clip
+from benchmarks.speed.training_step import noisy_clip
 from trackformer import ModelSettings, Tracker, build_model, load_model, optimize_for_inference
 from trackformer.demo_clip import clip_file
 from trackformer.freed_memory import keep_freed_memory

@@ -28,19 +28,19 @@ class Section:
 
 
 def _op() -> Iterable[Any]:
-    from benchmarks import deformable_attention
+    from benchmarks.speed import deformable_attention
 
     return deformable_attention.measure()
 
 
 def _op_memory() -> Iterable[Any]:
-    from benchmarks import attention_memory
+    from benchmarks.speed import attention_memory
 
     return attention_memory.measure()
 
 
 def _model() -> Iterable[Any]:
-    from benchmarks import model
+    from benchmarks.speed import model
 
     return [*model.measure(), *model.measure((800, 1333), ["deformable_detr"])]
 
@@ -52,13 +52,13 @@ def _frame() -> Iterable[Any]:
 
 
 def _tracker() -> Iterable[Any]:
-    from benchmarks import tracker
+    from benchmarks.speed import tracker
 
     return tracker.measure()
 
 
 def _training() -> Iterable[Any]:
-    from benchmarks import training_step
+    from benchmarks.speed import training_step
 
     return training_step.measure()
 
@@ -70,7 +70,7 @@ def _start_up() -> Iterable[Any]:
 
 
 def _freed_memory() -> Iterable[Any]:
-    from benchmarks import freed_memory
+    from benchmarks.speed import freed_memory
 
     return freed_memory.measure()
 
@@ -82,25 +82,25 @@ def _long_stream() -> Iterable[Any]:
 
 
 def _data() -> Iterable[Any]:
-    from benchmarks import data_loading
+    from benchmarks.speed import data_loading
 
     return data_loading.measure()
 
 
 def _evaluation() -> Iterable[Any]:
-    from benchmarks import evaluation
+    from benchmarks.speed import evaluation
 
     return [evaluation.measure()]
 
 
 def _gpu() -> Iterable[Any]:
-    from benchmarks import gpu
+    from benchmarks.speed import gpu
 
     return gpu.measure()
 
 
 def _no_gpu() -> str | None:
-    from benchmarks import gpu
+    from benchmarks.speed import gpu
 
     return gpu.why_skipped()
 
@@ -108,32 +108,37 @@ def _no_gpu() -> str | None:
 SECTIONS = {
     "start_up": Section("Beginning", "python -m benchmarks.start_up", _start_up),
     "op": Section(
-        "Multi-scale deformable attention, time", "python -m benchmarks.deformable_attention", _op
+        "Multi-scale deformable attention, time",
+        "python -m benchmarks.speed.deformable_attention",
+        _op,
     ),
     "op_memory": Section(
         "Multi-scale deformable attention, memory",
-        "python -m benchmarks.attention_memory",
+        "python -m benchmarks.speed.attention_memory",
         _op_memory,
     ),
     "model": Section(
         "Models against transformers' with the same weights",
-        "python -m benchmarks.model; python -m benchmarks.model 800 1333 deformable_detr",
+        "python -m benchmarks.speed.model; "
+        "python -m benchmarks.speed.model 800 1333 deformable_detr",
         _model,
     ),
     "frame": Section(
         "A frame of the published TrackFormer's size", "python -m benchmarks.tracked_frame", _frame
     ),
-    "tracker": Section("The tracker around the model", "python -m benchmarks.tracker", _tracker),
-    "training": Section("A training step", "python -m benchmarks.training_step", _training),
+    "tracker": Section(
+        "The tracker around the model", "python -m benchmarks.speed.tracker", _tracker
+    ),
+    "training": Section("A training step", "python -m benchmarks.speed.training_step", _training),
     "freed_memory": Section(
-        "Keeping freed memory", "python -m benchmarks.freed_memory", _freed_memory
+        "Keeping freed memory", "python -m benchmarks.speed.freed_memory", _freed_memory
     ),
     "long_stream": Section(
         "Memory over 10,000 frames", "python -m benchmarks.long_stream", _long_stream
     ),
-    "data": Section("Training data", "python -m benchmarks.data_loading", _data),
-    "evaluation": Section("Scoring", "python -m benchmarks.evaluation", _evaluation),
-    "gpu": Section("On a GPU", "python -m benchmarks.gpu", _gpu, _no_gpu),
+    "data": Section("Training data", "python -m benchmarks.speed.data_loading", _data),
+    "evaluation": Section("Scoring", "python -m benchmarks.speed.evaluation", _evaluation),
+    "gpu": Section("On a GPU", "python -m benchmarks.speed.gpu", _gpu, _no_gpu),
 }
 
 

@@ -1,7 +1,7 @@
 """How long scoring takes: seven sequences as long and as full as MOT17's training set.
 
-Run: `python benchmarks/evaluation.py`. The tracks are made up: people who walk through the picture,
-distractors and vehicles among them, and results with misses, false positives and switches.
+Run: `python -m benchmarks.speed.evaluation`. The tracks are made up: people who walk through the
+picture, distractors and vehicles among them, and results with misses, false positives and switches.
 """
 
 from __future__ import annotations

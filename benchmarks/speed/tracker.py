@@ -1,6 +1,7 @@
 """What a tracked frame costs: the bookkeeping, and a frame by resolution and number of streams.
 
-Run: `python -m benchmarks.tracker`. Milliseconds of the processor, one thread, the best of several.
+Run: `python -m benchmarks.speed.tracker`. Milliseconds of the processor, one thread, the best of
+several.
 """
 
 from __future__ import annotations

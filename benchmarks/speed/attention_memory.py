@@ -1,6 +1,6 @@
 """Memory of multi-scale deformable attention on the processor: every implementation, four sizes.
 
-Run: `python -m benchmarks.attention_memory`. Each implementation in a process of its own, one
+Run: `python -m benchmarks.speed.attention_memory`. Each implementation in a process of its own, one
 thread.
 """
 
@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 
 import torch
 
-from benchmarks.deformable_attention import SIZES, Size, attention_inputs
 from benchmarks.own_process import in_own_process, peak_megabytes, start_of_peak
+from benchmarks.speed.deformable_attention import SIZES, Size, attention_inputs
 from trackformer.models.ms_deform_attn.attention import ms_deform_attn
 from trackformer.models.ms_deform_attn.choice import IMPLEMENTATIONS, why_unavailable
 
