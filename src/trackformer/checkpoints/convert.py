@@ -17,6 +17,7 @@ from trackformer.atomic_files import refuse_existing
 from trackformer.checkpoints.average import average
 from trackformer.checkpoints.load import load_weights
 from trackformer.checkpoints.model_files import read_notes, save_model
+from trackformer.checkpoints.smaller import ALL, Fewer, smaller
 from trackformer.errors import ConfigError
 from trackformer.models.trackformer import TrackFormer
 from trackformer.types import Images, TrackQueries
@@ -69,6 +70,7 @@ def convert(
     *,
     tracker: Mapping[str, Any] | None = None,
     averaged_with: Sequence[str | Path] = (),
+    fewer: Fewer = ALL,
     overwrite: bool = False,
 ) -> TrackFormer:
     """Load `source`, whatever it is, and write it to `destination` in our own format.
@@ -78,13 +80,15 @@ def convert(
         destination: Ends in `.safetensors`.
         tracker: Tracker settings to store with the weights; others stay as they are.
         averaged_with: Weights of the same model; the mean of all is written.
+        fewer: How much of the model is written.
         overwrite: Replace a file that is there already.
 
     Returns:
         The model that was written.
 
     Raises:
-        ConfigError: `destination` has another ending or exists.
+        ConfigError: `destination` has another ending or exists, or the model has not so many
+            queries or layers as `fewer` says, or is one that cannot do with fewer.
         CheckpointError: Weights cannot be loaded, or have different tensors.
     """
     if destination.suffix != ".safetensors":
@@ -93,6 +97,8 @@ def convert(
     model = load_weights(source)
     if averaged_with:
         model = average(model, {str(other): load_weights(other) for other in averaged_with})
+    if fewer != ALL:
+        model = smaller(model, fewer)
     notes = read_notes(Path(source)) if Path(source).suffix == ".safetensors" else {}
     if tracker:
         stored = model.settings.tracker | dict(tracker)

@@ -41,6 +41,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of the same model, such as those that SRC was trained on from, or of other runs from "
         "these: write the mean of all, which often does better on scenes never seen than each",
     )
+    parser.add_argument(
+        "--queries",
+        type=int,
+        metavar="N",
+        help="write a faster model with so many object queries; of the bundled models' kind",
+    )
+    parser.add_argument(
+        "--decoder-layers",
+        type=int,
+        metavar="N",
+        help="write a faster and worse model of the first N decoder layers, to be trained on; of "
+        "the bundled models' kind",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace DST if it exists")
 
 
@@ -49,6 +62,7 @@ def run(options: argparse.Namespace) -> int:
     import warnings
 
     from trackformer.checkpoints.convert import compare, convert
+    from trackformer.checkpoints.smaller import Fewer
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
@@ -57,6 +71,7 @@ def run(options: argparse.Namespace) -> int:
             options.destination,
             tracker=changes_in(options.settings),
             averaged_with=options.average,
+            fewer=Fewer(options.queries, options.decoder_layers),
             overwrite=options.overwrite,
         )
     for warning in caught:
