@@ -177,11 +177,11 @@ def written_names(class_names: Sequence[str]) -> list[str]:
 
 def _lines(frame: AnnotatedFrame, class_names: Sequence[str]) -> Iterator[str]:
     for row, box in enumerate(frame.boxes_xyxy):
-        visibility = frame.visibility[row]
+        kind, visibility = class_names[frame.labels[row]], frame.visibility[row]
         score = f" {number(frame.scores[row])}" if len(frame.scores) else ""
         occluded = sum(visibility < least for least in LEAST_OF_STEP)
         yield (
-            f"{frame.frame_index} {frame.track_ids[row]} {class_names[frame.labels[row]]} 0 {occluded} {UNKNOWN_ALPHA} "
+            f"{frame.frame_index} {frame.track_ids[row]} {kind} 0 {occluded} {UNKNOWN_ALPHA} "
             f"{' '.join(map(number, box))} {UNKNOWN_3D}{score}\n"
         )
     for box in frame.ignore_boxes_xyxy:
