@@ -36,7 +36,7 @@ from trackformer.exporting.onnx_file import translated
 from trackformer.exporting.tracker_file import tracker_content
 from trackformer.freed_memory import keep_freed_memory
 from trackformer.models.trackformer import TrackFormer
-from trackformer.tracking.tracker_file import TrackerFile, is_tracker_file
+from trackformer.tracking.tracker_file import TrackerFile, opened_tracker
 
 WARM_UP = 5
 SLOTS = 100
@@ -70,8 +70,8 @@ def _contenders(options: argparse.Namespace) -> Iterator[Contender]:
     for model in options.models:
         if not model.endswith(".onnx"):
             yield from _forms(model, options)
-        elif is_tracker_file(Path(model)):
-            yield Ours(Path(model).name, TrackerFile(Path(model)))
+        elif (tracker := opened_tracker(Path(model))) is not None:
+            yield Ours(Path(model).name, TrackerFile(tracker))
         else:
             yield Ours(Path(model).name, Tracker(OnnxModel(Path(model))))
 

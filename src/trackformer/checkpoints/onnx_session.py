@@ -31,7 +31,7 @@ class OnnxSession:
     """
 
     def __init__(self, path: Path, device: torch.device | str = "cpu") -> None:
-        self._path = path
+        self.path = path
         # Any: onnxruntime publishes no type information.
         self._session: Any = _open(path, str(device))
         self.inputs = _shapes(self._session.get_inputs())
@@ -50,7 +50,7 @@ class OnnxSession:
             # onnxruntime's own exceptions have no common base but Exception.
             shapes = ", ".join(f"{name} {array.shape}" for name, array in inputs.items())
             raise CheckpointError(
-                f"{self._path}: onnxruntime refuses the inputs {shapes}: {_one_line(error)}"
+                f"{self.path}: onnxruntime refuses the inputs {shapes}: {_one_line(error)}"
             ) from error
         return answer
 

@@ -27,7 +27,7 @@ from trackformer.verbs.flags.many import add_many_arguments, listed, run_many
 from trackformer.verbs.flags.model import load
 from trackformer.verbs.flags.offline import add_offline_argument, check_offline, with_hindsight
 from trackformer.verbs.flags.settings_file import changes_in
-from trackformer.verbs.flags.tracker_file import names_tracker, track_with_tracker
+from trackformer.verbs.flags.tracker_file import named_tracker, track_with_tracker
 from trackformer.verbs.flags.video import (
     SOURCE_HELP,
     add_video_arguments,
@@ -123,9 +123,10 @@ def run(options: argparse.Namespace) -> int:
     changes = _tracker_changes(options)
     options.sources, is_listed = listed(options.sources)
     is_spread = is_listed or options.jobs is not None or options.cluster is not None
-    zones = zone_counter(options, is_alone=not is_spread and not names_tracker(options))
-    if names_tracker(options):
-        return track_with_tracker(options, changes)
+    tracker = named_tracker(options)
+    zones = zone_counter(options, is_alone=not is_spread and tracker is None)
+    if tracker is not None:
+        return track_with_tracker(options, changes, tracker)
     if is_spread:
         return run_many(options, changes)
     return _run_model(options, changes, zones)

@@ -5,22 +5,27 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trackformer.verbs.flags.video import live_reading, report
 
+if TYPE_CHECKING:
+    from trackformer.checkpoints.onnx_session import OnnxSession
 
-def names_tracker(options: argparse.Namespace) -> bool:
-    """Whether `--model` is a tracker that `trackformer export --tracker` wrote."""
+
+def named_tracker(options: argparse.Namespace) -> OnnxSession | None:
+    """The opened `--model`, if it is a tracker that `trackformer export --tracker` wrote."""
     path = Path(options.model)
     if path.suffix.lower() != ".onnx":
-        return False
-    from trackformer.tracking.tracker_file import is_tracker_file
+        return None
+    from trackformer.tracking.tracker_file import opened_tracker
 
-    return is_tracker_file(path)
+    return opened_tracker(path, options.device)
 
 
-def track_with_tracker(options: argparse.Namespace, changes: Mapping[str, Any]) -> int:
+def track_with_tracker(
+    options: argparse.Namespace, changes: Mapping[str, Any], opened: OnnxSession
+) -> int:
     """One video in, tracks out; returns the exit code.
 
     Raises:
@@ -37,7 +42,7 @@ def track_with_tracker(options: argparse.Namespace, changes: Mapping[str, Any]) 
     files = output_files(options.output, "tracks", write_video=not options.no_video)
     # The source first: a mistyped name must not leave an empty output folder behind.
     with open_source(options.sources[0], live_reading(options)) as source:
-        tracker = TrackerFile(Path(options.model), options.device, changes)
+        tracker = TrackerFile(opened, changes=changes)
         check_output(files, overwrite=options.overwrite)
         run = track_with_file(
             tracker,
