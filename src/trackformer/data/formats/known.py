@@ -150,7 +150,6 @@ FORMATS: Mapping[FormatName, Format] = {
                 "videos",
                 "track ids",
                 "scores",
-                "class names",
                 "ignore regions",
                 "boxes beyond the image",
             }
@@ -158,6 +157,7 @@ FORMATS: Mapping[FormatName, Format] = {
         remarks={
             "still images": "become videos of one frame",
             "visibility": "kept in three steps",
+            "class names": "KITTI's own where it has one: Pedestrian for person",
             "spaces in class names": "become underscores",
             "distractors": "become ignore regions",
         },
