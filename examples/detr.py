@@ -8,7 +8,7 @@ import torch
 
 from trackformer import load_model
 from trackformer.figures.demo_run import DemoRun
-from trackformer.tracking.tracker import prepare_frame
+from trackformer.tracking.prepared_frame import prepare_frame
 from trackformer.training.losses.set_prediction import set_prediction_loss
 from trackformer.training.matching import match, matching_cost
 from trackformer.training.settings import LossSettings, MatchingSettings

@@ -22,9 +22,10 @@ from trackformer.models.fast.optimize import optimize_for_inference
 from trackformer.models.ms_deform_attn.choice import REFERENCE
 from trackformer.models.trackformer import TrackFormer
 from trackformer.tracking.lifecycle.tracks import Tracks
+from trackformer.tracking.prepared_frame import prepare_frame
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.steps import update_together
-from trackformer.tracking.tracker import Tracker, prepare_frame
+from trackformer.tracking.tracker import Tracker
 
 UNDYING = TrackerSettings(
     birth_score=1.0, keep_score=0.0, reid_score=0.0, track_nms_iou=None, birth_nms_iou=None

@@ -24,9 +24,10 @@ from trackformer.models.trackformer import TrackFormer
 from trackformer.predictions import Predictions
 from trackformer.tracking.lifecycle.advance import advance
 from trackformer.tracking.lifecycle.tracks import Tracks, as_track_queries, no_tracks
+from trackformer.tracking.prepared_frame import prepare_frame
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.steps import update_together
-from trackformer.tracking.tracker import Tracker, as_objects, prepare_frame
+from trackformer.tracking.tracker import Tracker, as_objects
 from trackformer.video.sources import open_source
 
 REPETITIONS = 15

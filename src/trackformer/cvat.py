@@ -24,8 +24,9 @@ from trackformer.devices import choose_device
 from trackformer.models.fast.optimize import optimize_for_inference
 from trackformer.models.trackformer import TrackFormer
 from trackformer.models.wrapped_model import WrappedModel
+from trackformer.tracking.prepared_frame import PreparedFrame, prepare_frame
 from trackformer.tracking.settings import TrackerSettings
-from trackformer.tracking.tracker import PreparedFrame, Tracker, prepare_frame, settings_for
+from trackformer.tracking.tracker import Tracker, settings_for
 from trackformer.types import (
     FrameFeatures,
     Images,

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from exporting.variants import VARIANTS
+from exporting.variants import VARIANTS, tiny_hugging_face
 from trackformer.checkpoints.onnx_model import OnnxModel
+from trackformer.models.fast.optimize import optimize_for_inference
 from trackformer.models.frame_model import FrameModel
 from trackformer.types import FrameFeatures, Images, ModelOutput, TrackQueries
 
@@ -69,6 +70,17 @@ def test_a_batch_with_different_numbers_of_tracks(pair):
     model, exported = pair
     images, queries = images_of(2, 160, 96), queries_of(model, [1, 4])
     assert_equal_answers(model(images, queries), exported(images, queries))
+
+
+@torch.inference_mode()
+def test_rt_detr_is_exported_as_rt_detr_v2_is():
+    """What is exported is the form for inference, and there the two compute the same."""
+    first, second = (tiny_hugging_face(name) for name in ("rt_detr", "rt_detr_v2"))
+    # A constant of the second alone says what the first divides by.
+    second.load_state_dict(second.state_dict() | first.state_dict())
+    images, queries = images_of(2, 109, 141), queries_of(first, [1, 4])
+    expected, got = (optimize_for_inference(each)(images, queries) for each in (second, first))
+    assert_equal_answers(expected, got)
 
 
 @torch.inference_mode()

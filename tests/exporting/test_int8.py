@@ -16,7 +16,7 @@ from trackformer import DataError
 from trackformer.checkpoints.onnx_model import OnnxModel
 from trackformer.exporting.int8 import carry_floors, quantized, quantized_nodes
 from trackformer.exporting.int8_examples import drawn_examples
-from trackformer.tracking.tracker import prepare
+from trackformer.tracking.prepared_frame import prepare
 
 
 def graph(pads: int, size: int):

@@ -7,8 +7,9 @@ import torch
 from trackformer import ObjectDetector, Tracker, TrackerSettings
 from trackformer.checkpoints.onnx_model import OnnxModel
 from trackformer.objects import TrackedObjects
+from trackformer.tracking.prepared_frame import prepare_frame
 from trackformer.tracking.steps import update_together
-from trackformer.tracking.tracker import prepare_frame, settings_for
+from trackformer.tracking.tracker import settings_for
 
 CLOSE = 0.05
 """Pixels: a score or a box of the network differs by 1e-5, of 1920 pixels."""

@@ -48,11 +48,10 @@ def tiny_hugging_face(model_type: str) -> TrackFormer:
 VARIANTS: dict[str, Callable[[], TrackFormer]] = {
     "detr": tiny_detr,
     "two_frames": tiny_two_frames,
-    "rt_detr": lambda: tiny_hugging_face("rt_detr"),
     "rt_detr_v2": lambda: tiny_hugging_face("rt_detr_v2"),
     "d_fine": lambda: tiny_hugging_face("d_fine"),
 }
-"""DEIMv2 is what the bundled models are."""
+"""DEIMv2 is what the bundled models are; RT-DETR is RT-DETRv2 (`test_architectures.py`)."""
 
 
 def _own(detector: DetrSettings | DeformableDetrSettings) -> TrackFormer:

@@ -44,6 +44,6 @@ def test_every_class_asked_for_is_the_model_itself(model):
 
 
 def images(model):
-    from trackformer.tracking.tracker import prepare_frame
+    from trackformer.tracking.prepared_frame import prepare_frame
 
     return prepare_frame(model, FRAME).images

@@ -110,7 +110,7 @@ def test_tracks_of_before_have_the_mask_of_their_own_embedding(model, frames):
     tracker = Tracker(model)
     tracker.update(frames[0])
     objects = tracker.update(frames[1])
-    from trackformer.tracking.tracker import prepare
+    from trackformer.tracking.prepared_frame import prepare
 
     with torch.inference_mode():
         images = prepare(model, frames[1], torch.device("cpu"))

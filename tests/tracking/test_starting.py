@@ -12,9 +12,10 @@ from trackformer.tracking.lifecycle.decisions import Rule
 from trackformer.tracking.lifecycle.reasons import decisions_of
 from trackformer.tracking.lifecycle.starting import starting
 from trackformer.tracking.lifecycle.tracks import no_tracks
+from trackformer.tracking.prepared_frame import prepare_frame
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.steps import update_together
-from trackformer.tracking.tracker import Tracker, prepare_frame
+from trackformer.tracking.tracker import Tracker
 
 SETTINGS = TrackerSettings(birth_score=0.5, keep_score=0.4, patience=1, max_tracks=1)
 SIZE = (100, 100)

@@ -9,8 +9,9 @@ import torch
 from tiny_models import tiny_model
 from trackformer.errors import CheckpointError, ConfigError, DataError
 from trackformer.tracking.object_detector import ObjectDetector
+from trackformer.tracking.prepared_frame import as_pixels
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
-from trackformer.tracking.tracker import Tracker, as_pixels, settings_for
+from trackformer.tracking.tracker import Tracker, settings_for
 
 # Random models are sure of nothing: everything is a track, at most six.
 EAGER = TrackerSettings(

@@ -8,8 +8,9 @@ from trackformer.input_settings import InputSettings
 from trackformer.models.build import build_model
 from trackformer.models.settings import BackboneSettings, DeformableDetrSettings, ModelSettings
 from trackformer.models.trackformer import TrackFormer
+from trackformer.tracking.prepared_frame import prepare
 from trackformer.tracking.settings import TrackerSettings
-from trackformer.tracking.tracker import Tracker, prepare
+from trackformer.tracking.tracker import Tracker
 
 EVERYTHING = TrackerSettings(birth_score=0.0, keep_score=0.0)
 FRAMES = np.random.default_rng(0).integers(0, 256, (3, 64, 96, 3), dtype=np.uint8)

@@ -18,8 +18,9 @@ from trackformer.models.fast.replayed import ReplayedDetector
 from trackformer.models.ms_deform_attn.choice import REFERENCE, forced_implementation
 from trackformer.models.settings import DeformableDetrSettings, DetrSettings
 from trackformer.tracking.object_detector import ObjectDetector
+from trackformer.tracking.prepared_frame import prepare_frame
 from trackformer.tracking.steps import update_together
-from trackformer.tracking.tracker import Tracker, prepare_frame
+from trackformer.tracking.tracker import Tracker
 from trackformer.training.matching import match
 from trackformer.training.settings import MatchingSettings
 from tracking.compiled_tracking import RESTLESS, restless_model

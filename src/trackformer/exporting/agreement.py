@@ -12,9 +12,9 @@ from torch import Tensor
 
 from trackformer.demo_clip import clip_file
 from trackformer.models.frame_model import FrameModel
+from trackformer.tracking.prepared_frame import prepare
 from trackformer.tracking.query_batch import padded_together
 from trackformer.tracking.steps import images_together
-from trackformer.tracking.tracker import prepare
 from trackformer.types import Images, ModelOutput, TrackQueries
 from trackformer.video.sources import open_source
 

@@ -11,7 +11,7 @@ import numpy as np
 from trackformer.errors import DataError
 from trackformer.exporting.int8 import Pixels
 from trackformer.models.trackformer import TrackFormer
-from trackformer.tracking.tracker import prepare
+from trackformer.tracking.prepared_frame import prepare
 from trackformer.video.sources import open_source
 
 NUM_EXAMPLES: Final = 32

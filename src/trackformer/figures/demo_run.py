@@ -23,10 +23,11 @@ from trackformer.demo_clip import clip_file, ground_truth_file
 from trackformer.inspecting.looks import Looks, decode_watched
 from trackformer.models.fast.optimize import optimize_for_inference
 from trackformer.models.trackformer import TrackFormer
+from trackformer.tracking.prepared_frame import prepare_frame
 from trackformer.tracking.tracing.reading import TRACE_NAME, open_trace_file
 from trackformer.tracking.tracing.records import RunNames, TracedFrame, TraceHeader
 from trackformer.tracking.tracing.writing import Trace
-from trackformer.tracking.tracker import Tracker, prepare_frame, settings_for
+from trackformer.tracking.tracker import Tracker, settings_for
 from trackformer.types import Memory, ModelOutput, Target, TrackQueries
 from trackformer.video.sources import open_source
 

@@ -16,10 +16,10 @@ from trackformer.boxes import cxcywh_to_xyxy, paired_iou
 from trackformer.errors import DataError
 from trackformer.inspecting.looks import Looks, SampledPoints, decode_watched
 from trackformer.models.trackformer import TrackFormer
+from trackformer.tracking.prepared_frame import prepare_frame
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.tracing.reading import TraceFile
 from trackformer.tracking.tracing.records import TracedFrame, TracedQuery
-from trackformer.tracking.tracker import prepare_frame
 from trackformer.types import FrameFeatures, Memory, ModelOutput, TrackQueries
 from trackformer.video.sources import open_source
 

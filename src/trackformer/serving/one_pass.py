@@ -15,8 +15,8 @@ from trackformer.objects import TrackedObjects
 from trackformer.serving.refusal import Refusal
 from trackformer.serving.session import Session, Waiting
 from trackformer.serving.session_files import write_session
+from trackformer.tracking.prepared_frame import PreparedFrame
 from trackformer.tracking.steps import update_together
-from trackformer.tracking.tracker import PreparedFrame
 
 Batch = Sequence[tuple[Session, Waiting]]
 

@@ -30,8 +30,9 @@ from trackformer.serving.session_files import (
     write_session,
 )
 from trackformer.serving.settings import ServeSettings
+from trackformer.tracking.prepared_frame import PreparedFrame, prepare_frame
 from trackformer.tracking.settings import TrackerSettings
-from trackformer.tracking.tracker import PreparedFrame, Tracker, prepare_frame
+from trackformer.tracking.tracker import Tracker
 
 DECODERS: Final = 2
 """Threads that decode; the model takes far longer than a picture."""

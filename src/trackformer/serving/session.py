@@ -16,7 +16,8 @@ from trackformer.models.frame_model import FrameModel
 from trackformer.objects import TrackedObjects
 from trackformer.serving.refusal import Refusal
 from trackformer.serving.session_files import Answered, SessionState, WhenFull
-from trackformer.tracking.tracker import PreparedFrame, Tracker
+from trackformer.tracking.prepared_frame import PreparedFrame
+from trackformer.tracking.tracker import Tracker
 from trackformer.tracking.videos.outputs import object_records
 
 

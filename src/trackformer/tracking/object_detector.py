@@ -12,9 +12,9 @@ from trackformer.models.frame_model import FrameModel
 from trackformer.models.parts.best_pairs import best_pairs
 from trackformer.objects import Detections
 from trackformer.predictions import predictions_of
+from trackformer.tracking.prepared_frame import FrameLike, PreparedFrame, prepare_frame
 from trackformer.tracking.query_batch import refuse_no_numbers
 from trackformer.tracking.settings import DetectSettings
-from trackformer.tracking.tracker import FrameLike, PreparedFrame, prepare_frame
 from trackformer.types import ModelOutput
 
 

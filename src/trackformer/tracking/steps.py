@@ -15,9 +15,10 @@ from torch import Tensor
 from trackformer.models.frame_model import FrameModel
 from trackformer.models.parts.slots import in_slots
 from trackformer.objects import TrackedObjects
+from trackformer.tracking.prepared_frame import PreparedFrame
 from trackformer.tracking.proposals.places import places_asked, propose_together
 from trackformer.tracking.query_batch import answers_apart, ask_together
-from trackformer.tracking.tracker import PreparedFrame, Tracker
+from trackformer.tracking.tracker import Tracker
 from trackformer.types import FrameFeatures, Images, MaskInput, Memory
 
 

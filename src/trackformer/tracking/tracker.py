@@ -4,40 +4,34 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, Shaped, UInt8
-from torch import Tensor
+from jaxtyping import Float, Int, Shaped
 
 from trackformer.boxes import to_pixels_xyxy
 from trackformer.config import settings_from
-from trackformer.errors import DataError
 from trackformer.models.frame_model import FrameModel
 from trackformer.models.parts.slots import in_slots
 from trackformer.objects import TrackedObjects
 from trackformer.predictions import Predictions
-from trackformer.preprocessing import normalise
-from trackformer.resizing import input_size, resize
 from trackformer.tracking.lifecycle.advance import advance
 from trackformer.tracking.lifecycle.decisions import nobody
 from trackformer.tracking.lifecycle.starting import starting
 from trackformer.tracking.lifecycle.tracks import Tracks, expecting, no_tracks
 from trackformer.tracking.masks import track_masks
+from trackformer.tracking.prepared_frame import FrameLike, PreparedFrame, prepare_frame
 from trackformer.tracking.proposals.places import places_asked, places_in, propose_together
 from trackformer.tracking.query_batch import answers_apart, ask_together
 from trackformer.tracking.sessions.tracker_state import TrackerState, state_from_bytes
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.tracing.writing import Trace
-from trackformer.types import FrameFeatures, Images, Memory, ProposalBoxes
+from trackformer.types import FrameFeatures, Memory, ProposalBoxes
 
 if TYPE_CHECKING:
     import supervision
-
-FrameLike = Shaped[np.ndarray, "..."] | Shaped[Tensor, "..."]
-"""Height x width x 3, uint8, RGB; `as_pixels` says so to whoever passes something else."""
 
 
 class Tracker:
@@ -234,63 +228,6 @@ class Tracker:
 def settings_for(model: FrameModel) -> TrackerSettings:
     """The tracker settings stored with a model's weights, or the defaults."""
     return settings_from(TrackerSettings, model.settings.tracker, "tracker settings of the model")
-
-
-def as_pixels(frame: FrameLike) -> UInt8[np.ndarray, "H W 3"]:
-    """A frame as a numpy array.
-
-    Raises:
-        DataError: Another shape or type than height x width x 3, uint8.
-    """
-    if not isinstance(frame, Tensor | np.ndarray):
-        # OpenCV reads an unreadable file as None.
-        raise DataError(
-            f"frame: expected an array of height x width x 3 pixels, got {type(frame).__name__}"
-        )
-    is_uint8 = frame.dtype in (torch.uint8, np.uint8)
-    if not is_uint8 or frame.ndim != 3 or frame.shape[2] != 3 or 0 in frame.shape:
-        raise DataError(
-            "frame: expected height x width x 3 RGB pixels of type uint8, "
-            f"got shape {tuple(frame.shape)} of type {frame.dtype}"
-        )
-    return frame.cpu().numpy() if isinstance(frame, Tensor) else np.asarray(frame)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PreparedFrame:
-    """A frame as the network's input."""
-
-    images: Images
-    """A batch of one."""
-    image_size: tuple[int, int]
-    """(height, width) of the frame as it came."""
-
-
-def prepare_frame(model: FrameModel, frame: FrameLike | PreparedFrame) -> PreparedFrame:
-    """A frame as the model wants it, on the model's device; may run in another thread.
-
-    Raises:
-        DataError: `frame` is not an HWC uint8 RGB image.
-    """
-    if isinstance(frame, PreparedFrame):
-        return frame
-    pixels = as_pixels(frame)
-    images = prepare(model, pixels, model.device)
-    return PreparedFrame(images, (pixels.shape[0], pixels.shape[1]))
-
-
-def prepare(model: FrameModel, pixels: UInt8[np.ndarray, "H W 3"], device: torch.device) -> Images:
-    """Resize and normalise one frame as the model wants it."""
-    settings = model.settings.input
-    height, width = pixels.shape[:2]
-    resized = resize(pixels, input_size((height, width), settings), settings.resampling)
-    canvas = settings.canvas
-    if canvas is not None and (resized.shape[0] > canvas[0] or resized.shape[1] > canvas[1]):
-        raise DataError(
-            f"a frame of {height} x {width} pixels becomes {resized.shape[0]} x {resized.shape[1]} "
-            f"for this model, expected no more than its padded size {canvas[0]} x {canvas[1]}"
-        )
-    return Images.from_list([normalise(resized, settings, device)], canvas=canvas)
 
 
 def as_objects(

@@ -17,7 +17,7 @@ from trackformer.checkpoints.hugging_face.image_processor import OWN_FILE, store
 from trackformer.errors import CheckpointError
 from trackformer.input_settings import InputSettings
 from trackformer.resizing import input_size
-from trackformer.tracking.tracker import prepare
+from trackformer.tracking.prepared_frame import prepare
 from transformers_models import real_time_model, transformers_model
 
 DETR_TYPES = ("detr", "deformable_detr")

@@ -36,7 +36,7 @@ def street(*, scores: bool) -> AnnotatedData:
     ]
     frames = assemble_frames(entries, (None,) * 5, refuse)
     sequence = AnnotatedSequence("street", frames, (48, 64), 10.0, is_video=True)
-    return AnnotatedData((sequence,), ("Pedestrian", "Car"))
+    return AnnotatedData((sequence,), ("person", "car"))
 
 
 def test_trackevals_kitti_loader_reads_annotations_and_results(tmp_path: Path):
@@ -72,7 +72,7 @@ def test_pyarrow_reads_csv_and_parquet_as_the_same_table(tmp_path: Path):
         assert text == read_table(tmp_path / "parquet" / f"{table}.parquet").to_pydict()
     boxes = read_csv(tmp_path / "csv" / "boxes.csv").to_pydict()
     assert boxes["track_id"] == [7, 7, 9, 7, 9, 7]
-    assert boxes["label"] == ["Pedestrian", "Pedestrian", "Car", "Pedestrian", "Car", "Pedestrian"]
+    assert boxes["label"] == ["person", "person", "car", "person", "car", "person"]
     assert boxes["left"] == [10, 12, 40, 14, 40, 18]
 
 
@@ -107,4 +107,4 @@ def test_label_studios_own_checks_accept_tasks_and_predictions(tmp_path: Path):
     assert interface.validate_prediction(task["predictions"][0], return_errors=True) == []
     assert interface.validate_task({"data": task["data"]})
     (labels,) = [control.labels for control in interface.controls if control.labels]
-    assert labels == ["Pedestrian", "Car"]
+    assert labels == ["person", "car"]

@@ -119,7 +119,7 @@ def test_cvat_gets_few_key_frames_and_the_end_of_every_stretch(results: Path, tm
 def test_kitti_has_the_score_in_its_last_column(results: Path, tmp_path: Path):
     convert_annotations(results, tmp_path / "out", "kitti")
     first = (tmp_path / "out" / "label_02" / "street.txt").read_text().splitlines()[0].split()
-    assert (len(first), first[2], first[17]) == (18, "person", "0.5")
+    assert (len(first), first[2], first[17]) == (18, "Pedestrian", "0.5")
 
 
 def test_coco_reads_back_by_pycocotools_with_its_scores(results: Path, tmp_path: Path):
@@ -142,7 +142,8 @@ def test_the_command_says_what_is_lost_and_refuses_what_has_no_key_frames(
     assert code == 0
     assert output.splitlines()[:2] == [
         "1 sequences, 5 frames, 6 boxes",
-        "kitti cannot hold: frame rate, spaces in class names (become underscores), "
+        "kitti cannot hold: class names (KITTI's own where it has one: Pedestrian for person), "
+        "frame rate, spaces in class names (become underscores), "
         "which boxes were filled in",
     ]
     code, _, error = run(

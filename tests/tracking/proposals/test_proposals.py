@@ -13,6 +13,7 @@ from trackformer.errors import DataError
 from trackformer.predictions import Predictions
 from trackformer.tracking.lifecycle.advance import advance
 from trackformer.tracking.lifecycle.tracks import no_tracks
+from trackformer.tracking.prepared_frame import prepare_frame
 from trackformer.tracking.proposals.places import (
     FileProposals,
     places_in,
@@ -22,7 +23,7 @@ from trackformer.tracking.proposals.places import (
 )
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.steps import update_together
-from trackformer.tracking.tracker import Tracker, prepare_frame
+from trackformer.tracking.tracker import Tracker
 from trackformer.tracking.videos.streams import track_streams
 from trackformer.video.frames import Frame, FrameSource
 

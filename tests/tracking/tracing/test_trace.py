@@ -7,12 +7,13 @@ import torch
 from tiny_models import tiny_model
 from trackformer.errors import DataError
 from trackformer.models.fast.optimize import optimize_for_inference
+from trackformer.tracking.prepared_frame import prepare_frame
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.steps import update_together
 from trackformer.tracking.tracing.reading import TRACE_NAME, open_trace_file
 from trackformer.tracking.tracing.records import RunNames, TraceHeader
 from trackformer.tracking.tracing.writing import Trace
-from trackformer.tracking.tracker import Tracker, prepare_frame
+from trackformer.tracking.tracker import Tracker
 
 # Random models are sure of nothing: everything is born, half of it is lost.
 SETTINGS = TrackerSettings(

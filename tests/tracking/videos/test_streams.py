@@ -12,9 +12,10 @@ import torch
 from commands import HANGS_S
 from tiny_models import tiny_model
 from trackformer.errors import DataError
+from trackformer.tracking.prepared_frame import prepare_frame
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.steps import update_together
-from trackformer.tracking.tracker import Tracker, prepare_frame
+from trackformer.tracking.tracker import Tracker
 from trackformer.tracking.videos.run import track_video
 from trackformer.tracking.videos.streams import stream_folders, track_streams
 from trackformer.video.frames import Frame, FrameSource

@@ -31,6 +31,10 @@ SEQUENCES = ("evaluate_tracking.seqmap.training", "evaluate_tracking.seqmap")
 written."""
 IGNORED = "DontCare"
 KITTI_CLASSES = ("Car", "Van", "Truck", "Pedestrian", "Person", "Cyclist", "Tram", "Misc")
+KITTI_NAMES = {"person": "Pedestrian"} | {
+    name.lower(): name for name in KITTI_CLASSES if name != "Person"
+}
+"""What KITTI and its evaluation, which drops others, call a class; its `Person` is one who sits."""
 FRAME_RATE = 10.0
 MIN_COLUMNS, MAX_COLUMNS = 10, 18
 SCORE = 17
@@ -81,7 +85,8 @@ def read_kitti_results(path: Path, class_names: Sequence[str]) -> tuple[ResultFr
 
     Args:
         path: The file.
-        class_names: Which the labels count; objects of other classes have the label -1.
+        class_names: Which the labels count, by KITTI's name or their own; objects of other classes
+            have the label -1.
 
     Raises:
         DataError: A line is malformed, or an id is there twice in a frame.
@@ -99,7 +104,8 @@ def _result(index: int, lines: Sequence[_Line], class_names: Sequence[str]) -> R
         if track_id in ids[:row]:
             where = lines[row].entry.where
             raise DataError(f"{where}: expected each id once in a frame, got {track_id} again")
-    places = {name: label for label, name in enumerate(class_names)}
+    places = {name: label for label, name in enumerate(written_names(class_names))}
+    places |= {name: label for label, name in enumerate(class_names)}
     scores = [line.entry.score for line in lines]
     return ResultFrame(
         index,
@@ -139,10 +145,10 @@ def read_kitti(path: Path, report: Report = refuse) -> AnnotatedData:
 def write_kitti(data: AnnotatedData, folder: Path) -> None:
     """Write `label_02`, and the list of sequences with their lengths for KITTI's evaluation."""
     (folder / LABELS).mkdir(parents=True)
-    lengths = []
+    lengths, class_names = [], written_names(data.class_names)
     for sequence in data.sequences:
         name = plain_name(sequence)
-        text = "".join(line for frame in sequence.frames for line in _lines(frame, data))
+        text = "".join(line for frame in sequence.frames for line in _lines(frame, class_names))
         (folder / LABELS / f"{name}.txt").write_text(text, encoding="utf-8")
         lengths.append(f"{name} empty 000000 {len(sequence.frames):06d}\n")
     (folder / SEQUENCES[0]).write_text("".join(lengths), encoding="utf-8")
@@ -153,11 +159,25 @@ def kitti_image_place(sequence: AnnotatedSequence, frame: AnnotatedFrame) -> str
     return f"{IMAGES}/{plain_name(sequence)}/{frame.frame_index:06d}{image_suffix(frame)}"
 
 
-def _lines(frame: AnnotatedFrame, data: AnnotatedData) -> Iterator[str]:
-    for row, box in enumerate(frame.boxes_xyxy):
+def written_names(class_names: Sequence[str]) -> list[str]:
+    """What each class is called in a KITTI file: by KITTI's name if it has one that is free.
+
+    >>> written_names(["person", "car", "big dog"])
+    ['Pedestrian', 'Car', 'big_dog']
+    >>> written_names(["person", "Pedestrian"])
+    ['person', 'Pedestrian']
+    """
+    names = []
+    for name in class_names:
+        known = KITTI_NAMES.get(name, name)
         # Fields are separated by spaces.
-        kind = re.sub(r"\s+", "_", data.class_names[frame.labels[row]])
-        visibility = frame.visibility[row]
+        names.append(re.sub(r"\s+", "_", name if known in class_names else known))
+    return names
+
+
+def _lines(frame: AnnotatedFrame, class_names: Sequence[str]) -> Iterator[str]:
+    for row, box in enumerate(frame.boxes_xyxy):
+        kind, visibility = class_names[frame.labels[row]], frame.visibility[row]
         score = f" {number(frame.scores[row])}" if len(frame.scores) else ""
         occluded = sum(visibility < least for least in LEAST_OF_STEP)
         yield (

@@ -38,7 +38,8 @@ from trackformer.data.formats.recognising import (
     read_coco_folder,
     read_mot_or_mots,
 )
-from trackformer.data.formats.scalabel import read_scalabel, write_scalabel
+from trackformer.data.formats.scalabel.reading import read_scalabel
+from trackformer.data.formats.scalabel.writing import write_scalabel
 from trackformer.data.formats.tables.csv_files import csv_boxes, read_csv, write_csv
 from trackformer.data.formats.tables.parquet_files import (
     parquet_boxes,
@@ -149,7 +150,6 @@ FORMATS: Mapping[FormatName, Format] = {
                 "videos",
                 "track ids",
                 "scores",
-                "class names",
                 "ignore regions",
                 "boxes beyond the image",
             }
@@ -157,6 +157,7 @@ FORMATS: Mapping[FormatName, Format] = {
         remarks={
             "still images": "become videos of one frame",
             "visibility": "kept in three steps",
+            "class names": "KITTI's own where it has one: Pedestrian for person",
             "spaces in class names": "become underscores",
             "distractors": "become ignore regions",
         },

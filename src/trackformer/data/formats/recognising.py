@@ -13,7 +13,7 @@ from trackformer.data.formats.mot.mots import is_mots, read_mots
 from trackformer.data.formats.mot.reading import read_mot
 from trackformer.data.formats.mot.result_sequences import result_files
 from trackformer.data.formats.parts.malformed import Report
-from trackformer.data.formats.scalabel import is_scalabel
+from trackformer.data.formats.scalabel.reading import is_scalabel
 from trackformer.data.formats.tracks import tracks_files
 
 

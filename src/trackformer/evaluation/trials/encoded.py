@@ -13,9 +13,10 @@ from trackformer.data.results import ResultFrame, result_of
 from trackformer.models.trackformer import TrackFormer
 from trackformer.tracking.lifecycle.advance import advance
 from trackformer.tracking.lifecycle.tracks import no_tracks
+from trackformer.tracking.prepared_frame import prepare
 from trackformer.tracking.query_batch import answers_apart, ask_together
 from trackformer.tracking.settings import TrackerSettings
-from trackformer.tracking.tracker import as_objects, prepare
+from trackformer.tracking.tracker import as_objects
 from trackformer.types import FrameFeatures, Memory
 
 

@@ -8,7 +8,7 @@ import torch
 
 from trackformer.devices import current_stream
 from trackformer.models.frame_model import FrameModel
-from trackformer.tracking.tracker import PreparedFrame, prepare_frame
+from trackformer.tracking.prepared_frame import PreparedFrame, prepare_frame
 from trackformer.tracking.videos.whole_frames import WholeFrames
 from trackformer.video.frames import Frame
 from trackformer.video.read_ahead import read_ahead

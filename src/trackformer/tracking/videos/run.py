@@ -15,11 +15,12 @@ from trackformer.models.frame_model import FrameModel
 from trackformer.objects import TrackedObjects
 from trackformer.tracking.lifecycle.public_detections import PublicDetections
 from trackformer.tracking.object_detector import ObjectDetector
+from trackformer.tracking.prepared_frame import PreparedFrame
 from trackformer.tracking.proposals.places import ProposalSource
 from trackformer.tracking.settings import DetectSettings, TrackerSettings
 from trackformer.tracking.tracing.records import RunNames, TraceHeader
 from trackformer.tracking.tracing.writing import Trace
-from trackformer.tracking.tracker import PreparedFrame, settings_for
+from trackformer.tracking.tracker import settings_for
 from trackformer.tracking.videos.clock import clock_of
 from trackformer.tracking.videos.output_files import OutputFiles, check_output, output_files
 from trackformer.tracking.videos.outputs import open_outputs

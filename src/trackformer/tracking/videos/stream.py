@@ -14,8 +14,9 @@ from torch import Tensor
 from trackformer.errors import DataError, TrackFormerError
 from trackformer.models.frame_model import FrameModel
 from trackformer.objects import TrackedObjects
+from trackformer.tracking.prepared_frame import PreparedFrame
 from trackformer.tracking.proposals.places import ProposalSource, places_in
-from trackformer.tracking.tracker import PreparedFrame, Tracker
+from trackformer.tracking.tracker import Tracker
 from trackformer.tracking.videos.clock import clock_of
 from trackformer.tracking.videos.output_files import OutputFiles
 from trackformer.tracking.videos.outputs import ResultsWriter, open_outputs

@@ -60,6 +60,12 @@ def test_results_in_kittis_columns_are_scored_and_read(tmp_path: Path):
     assert np.allclose(sequence.frames[0].scores, [0.75])
 
 
+def test_kittis_pedestrian_is_the_person_of_other_ground_truth(tmp_path: Path):
+    truth = write(tmp_path / "gt" / "A" / "gt" / "gt.txt", "1,7,11,21,10,20,1,1,1\n").parents[2]
+    write(tmp_path / "ours" / "data" / "A.txt", f"{KITTI.replace('Car', 'Pedestrian')} 0.75\n")
+    assert evaluate_folders(truth, tmp_path / "ours").combined.hota == pytest.approx(100)
+
+
 def test_an_id_twice_in_a_frame_is_refused(tmp_path: Path):
     write(tmp_path / "gt" / "label_02" / "0000.txt", f"{KITTI}\n")
     twice = write(tmp_path / "0000.txt", f"{KITTI} 0.75\n{KITTI} 0.5\n")

@@ -1,4 +1,4 @@
-"""How Scalabel's json files are read and written, BDD100K's among them: a list of frames.
+"""How Scalabel's json files are read, BDD100K's among them: a list of frames.
 
 Frames with `videoName` and `frameIndex` are those of videos, whose labels carry an id; any other is
 a still image.
@@ -6,15 +6,13 @@ a still image.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
 
-from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
+from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
 from trackformer.data.formats.limits.numbers import finite, shown, size_of, whole
 from trackformer.data.formats.parts.assembly import (
     NO_ID,
@@ -29,12 +27,9 @@ from trackformer.data.formats.parts.image_folders import is_file, size_of_first
 from trackformer.data.formats.parts.malformed import MalformedError, Report, refuse
 from trackformer.data.formats.parts.rotation import upright_hull
 from trackformer.data.formats.parts.text_files import read_json
-from trackformer.data.formats.parts.writing import grouped_image_place, plain_name, required_size
+from trackformer.data.formats.scalabel.layout import IGNORED, Record
 from trackformer.errors import DataError
 
-Record: TypeAlias = Mapping[str, Any]
-"""One entry of the json file."""
-FILE_NAME = "annotations.json"
 PEEKED = 65536
 """How many characters of a file are enough to know its kind."""
 BDD_CLASSES = (
@@ -45,8 +40,6 @@ BDD_IGNORED = ("other person", "other vehicle", "trailer")
 """Classes that BDD100K's evaluation treats as regions to ignore."""
 FIRST_OF_TEXTS = 1_000_000_000
 """Track id of the first label whose id is no number."""
-IGNORED = "ignored"
-"""The category under which regions are written; Scalabel itself has the attribute `crowd`."""
 
 
 def is_scalabel(path: Path) -> bool:
@@ -82,60 +75,6 @@ def read_scalabel(path: Path, report: Report = refuse) -> AnnotatedData:
         except (TypeError, AttributeError, ValueError, OverflowError) as error:
             raise DataError(f"{file}: expected Scalabel's layout: {error}") from error
     return AnnotatedData(tuple(sequences), class_names)
-
-
-def write_scalabel(data: AnnotatedData, folder: Path) -> None:
-    """Write `annotations.json` with the classes in its configuration."""
-    folder.mkdir(parents=True, exist_ok=True)
-    frames = [
-        _frame_record(sequence, frame, data.class_names)
-        for sequence in data.sequences
-        for frame in sequence.frames
-    ]
-    categories = [{"name": name} for name in data.class_names]
-    content = {"frames": frames, "config": {"categories": categories}}
-    (folder / FILE_NAME).write_text(json.dumps(content), encoding="utf-8")
-
-
-def _frame_record(
-    sequence: AnnotatedSequence, frame: AnnotatedFrame, class_names: tuple[str, ...]
-) -> Record:
-    height, width = required_size(sequence)
-    place = grouped_image_place(sequence, frame).removeprefix("images/")
-    record: dict[str, Any] = {
-        "name": place.rpartition("/")[2],
-        "size": {"width": width, "height": height},
-        "labels": list(_label_records(frame, class_names)),
-    }
-    if sequence.is_video:
-        record |= {"videoName": plain_name(sequence), "frameIndex": frame.frame_index}
-    return record
-
-
-def _label_records(frame: AnnotatedFrame, class_names: tuple[str, ...]) -> Iterator[Record]:
-    for row, box in enumerate(frame.boxes_xyxy):
-        yield {
-            "id": str(frame.track_ids[row]),
-            "category": class_names[frame.labels[row]],
-            "attributes": {
-                "crowd": False,
-                "occluded": bool(frame.visibility[row] < 1),
-                "visibility": float(frame.visibility[row]),
-            },
-            "box2d": _box_record(box.tolist()),
-            **({"score": float(frame.scores[row])} if len(frame.scores) else {}),
-        }
-    for row, box in enumerate(frame.ignore_boxes_xyxy):
-        yield {
-            "id": f"{IGNORED}-{row}",
-            "category": IGNORED,
-            "attributes": {"crowd": True},
-            "box2d": _box_record(box.tolist()),
-        }
-
-
-def _box_record(box: Sequence[float]) -> Record:
-    return dict(zip(("x1", "y1", "x2", "y2"), box, strict=True))
 
 
 def _read_content(path: Path) -> Record:

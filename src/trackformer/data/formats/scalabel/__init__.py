@@ -1,0 +1,1 @@
+"""Scalabel's json files, BDD100K's among them."""
