@@ -211,7 +211,8 @@ def test_the_command_line_goes_on_after_a_kill(
     program = [sys.executable, "-c", KILLED_IN_FRAME_25, *words, "--output", str(output)]
     killed = subprocess.run(program, capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    num_before = len((output / "tracks.jsonl").read_text().splitlines())
+    lines = output / "tracks.jsonl"
+    num_before = len(lines.read_text().splitlines())
     assert 20 <= num_before <= 25
     code, printed, _ = run(*words, "--output", output, "--resume")
     assert code == 0
@@ -221,4 +222,4 @@ def test_the_command_line_goes_on_after_a_kill(
     run(*words, "--output", tmp_path / "whole")
     assert rows_in(output) == rows_in(tmp_path / "whole")
     indices = [json.loads(line)["frame_index"] for line in lines.read_text().splitlines()]
-    assert indices == list(range(200))
+    assert indices == list(range(40))
