@@ -21,7 +21,7 @@ from itertools import count
 import cv2
 import numpy as np
 
-from benchmarks.own_process import resident_megabytes
+from benchmarks.suite.own_process import resident_megabytes
 from trackformer.video.live import LiveReading
 from trackformer.video.sources import open_source
 
