@@ -13,7 +13,7 @@ import pytest
 
 from trackformer.errors import DataError
 from trackformer.video.frames import Frame, FrameSource
-from trackformer.video.live import LiveReading, live_source
+from trackformer.video.live import LiveReading, _ArrivalClock, live_source
 from trackformer.video.sources import open_source
 
 QUICKLY = LiveReading(reconnect=2, first_wait_s=0.01)
@@ -137,6 +137,15 @@ def test_numbers_and_times_go_on_over_a_drop():
     # The wait before the second connection has passed.
     assert taken[2].time_s - taken[1].time_s >= 0.01
     source.close()
+
+
+def test_pictures_that_arrive_at_once_were_not_taken_at_once():
+    # Ten lengths of 0.04 s are declared, and 0.06 + 0.14 s are measured before the last two come.
+    clock = _ArrivalClock(frame_rate=25.0)
+    arrivals = [(7.0, True), (7.06, False), (7.2, False), (9.2, True), (9.2, False), (9.3, False)]
+    times = [clock.time_of(arrival, is_first=first) for arrival, first in arrivals]
+    half_a_frame = 0.5 * (0.4 + 0.2) / 13
+    assert times == pytest.approx([0, 0.06, 0.2, 2.2, 2.2 + half_a_frame, 2.3])
 
 
 def test_the_newest_picture_also_comes_over_a_drop():

@@ -28,8 +28,9 @@ def test_a_pattern_means_the_videos_that_it_matches(videos: Path):
 
 
 def test_a_list_names_one_source_a_line_beside_itself(videos: Path):
-    (videos / "list.txt").write_text("# night\nb.mp4\n\n/far/c.mp4\nrtsp://camera/1\n")
-    expected = (str(videos / "b.mp4"), "/far/c.mp4", "rtsp://camera/1")
+    lines = "b.mp4\n# night\n\n/far/c.mp4\nrtsp://camera/1\ns3://bucket/d.mp4\n"
+    (videos / "list.txt").write_text(lines, encoding="utf-8-sig")
+    expected = (str(videos / "b.mp4"), "/far/c.mp4", "rtsp://camera/1", "s3://bucket/d.mp4")
     assert listed_sources(str(videos / "list.txt")) == expected
 
 

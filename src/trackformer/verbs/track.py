@@ -30,6 +30,7 @@ from trackformer.verbs.flags.settings_file import changes_in
 from trackformer.verbs.flags.tracker_file import named_tracker, track_with_tracker
 from trackformer.verbs.flags.video import (
     SOURCE_HELP,
+    STANDARD_OUTPUT,
     add_video_arguments,
     live_reading,
     output_folder,
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     from trackformer.video.frames import FrameSource
 
 SUMMARY: Final = "Track the objects of a video, or of several at once."
-STANDARD_OUTPUT: Final = Path("-")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -122,6 +122,7 @@ def run(options: argparse.Namespace) -> int:
     refuse_stored(options)
     changes = _tracker_changes(options)
     options.sources, is_listed = listed(options.sources)
+    refuse_stored(options)  # a list may name them, too
     is_spread = is_listed or options.jobs is not None or options.cluster is not None
     tracker = named_tracker(options)
     zones = zone_counter(options, is_alone=not is_spread and tracker is None)

@@ -18,6 +18,10 @@ LONGEST_WAIT_S: Final = 30.0
 _LOG: Final = logging.getLogger(__name__)
 _CLOSING_S: Final = 2.0
 """So long the reading thread may take to notice that nobody wants more."""
+_LEAST_STEP: Final = 0.5
+"""Of a frame's length: so much lies between the times of any two frames."""
+_DECLARED_FRAMES: Final = 10
+"""As many measured lengths of a frame count as much as the declared one, which may be made up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,8 @@ def live_source(
     """A source that stays up to date, and goes on after a drop.
 
     Frames are numbered as they are taken, and their times are those of their arrival, so that gaps
-    count. Iterating raises `DataError` when the source is given up.
+    count; but where several arrive at once they are half a frame's length apart. Iterating raises
+    `DataError` when the source is given up.
 
     Args:
         first: Open, and endless.
@@ -100,6 +105,41 @@ def live_source(
     )
 
 
+class _ArrivalClock:
+    """When frames were taken, by their arrival.
+
+    What waited in a buffer - while a connection was opened, say - arrives all at once. Speeds are
+    measured by these times: of two such pictures, a frame's length apart, everything would seem to
+    move a hundred times as fast as it does, and would be looked for far away in the next.
+
+    Args:
+        frame_rate: As the source declares it, frames a second.
+    """
+
+    def __init__(self, frame_rate: float) -> None:
+        self._num_lengths = _DECLARED_FRAMES
+        self._lengths_s = _DECLARED_FRAMES / frame_rate
+        self._first: float | None = None
+        self._last = self._time_s = 0.0
+
+    def time_of(self, arrival: float, *, is_first: bool) -> float:
+        """Seconds since the first frame.
+
+        Args:
+            arrival: Of the next frame, in seconds from any moment on.
+            is_first: Of a connection: what passed before is no frame's length.
+        """
+        if self._first is None:
+            self._first = self._last = arrival
+            return 0.0
+        if not is_first:
+            self._lengths_s += arrival - self._last
+            self._num_lengths += 1
+        least = self._time_s + _LEAST_STEP * self._lengths_s / self._num_lengths
+        self._last, self._time_s = arrival, max(arrival - self._first, least)
+        return self._time_s
+
+
 @dataclass(slots=True)
 class _Arrivals:
     """Every frame with the moment of its arrival, over all connections."""
@@ -112,7 +152,8 @@ class _Arrivals:
 
     def frames(self) -> Generator[Frame, None, None]:
         """Numbered within each connection."""
-        start = last = None
+        last = None
+        clock = _ArrivalClock(self.first.frame_rate)
         source: FrameSource | None = self.first
         while source is not None:
             reason = f"{self.first.name}: stream ended"
@@ -120,12 +161,12 @@ class _Arrivals:
                 try:
                     for frame in source:
                         now = time.monotonic()
-                        start = now if start is None else start
-                        if last is not None and frame.frame_index == 0:
+                        is_first = frame.frame_index == 0
+                        if last is not None and is_first:
                             self.report.seconds_gone += now - last
                         last = now
                         self.report.num_read += 1
-                        yield replace(frame, time_s=now - start)
+                        yield replace(frame, time_s=clock.time_of(now, is_first=is_first))
                         if self.is_stopped.is_set():
                             return
                 except DataError as error:

@@ -65,11 +65,13 @@ def _videos(paths: Iterable[Path]) -> tuple[str, ...] | None:
 
 def _lines(path: Path) -> tuple[str, ...]:
     try:
-        text = path.read_text(encoding="utf-8")
+        # Some editors begin a file with a mark of its byte order.
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read as a list of videos: {error}") from error
     lines = [line.strip() for line in text.splitlines()]
     names = [line for line in lines if line and not line.startswith("#")]
     if not names:
         raise DataError(f"{path}: expected one video a line, got none")
-    return tuple(name if is_url(name) else str(path.parent / name) for name in names)
+    # An address, of a store too, is no path.
+    return tuple(name if "://" in name else str(path.parent / name) for name in names)

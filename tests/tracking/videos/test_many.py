@@ -97,6 +97,27 @@ def test_what_belongs_to_one_video_is_refused(run: Run, videos: Path, tmp_path: 
     assert errors.startswith(f"error: {flag}: not for videos that are tracked one after another")
 
 
+def test_many_videos_have_no_lines_for_a_pipe(run: Run, videos: Path):
+    code, _, errors = run("track", videos, "--output", "-")
+    expected = "error: --output -: expected one video, got several, --jobs or --cluster\n"
+    assert (code, errors) == (2, expected)
+    assert not Path("-").exists()
+
+
+def test_a_list_with_names_of_a_store_wants_a_cluster(run: Run, tmp_path: Path):
+    (tmp_path / "list.txt").write_text("s3://bucket/a.mp4\n")
+    code, _, errors = run("track", tmp_path / "list.txt", "--output", tmp_path / "out")
+    expected = "error: s3://bucket/a.mp4: stores are read and written with --cluster only\n"
+    assert (code, errors) == (2, expected)
+
+
+def test_a_wrong_model_is_said_once(run: Run, videos: Path, tmp_path: Path):
+    words = ["track", videos, "--output", tmp_path / "out", "--model", tmp_path / "no.safetensors"]
+    code, _, errors = run(*words)
+    assert (code, errors.count("error: ")) == (2, 1)
+    assert not (tmp_path / "out").exists()
+
+
 def test_lines_can_go_to_the_next_program(run: Run, videos: Path, model_file: Path, tmp_path: Path):
     words = ["track", videos / "a.mp4", "--model", model_file]
     code, printed, errors = run(*words, "--output", "-")

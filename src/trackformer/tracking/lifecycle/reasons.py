@@ -17,6 +17,7 @@ from trackformer.tracking.lifecycle.decisions import (
     FoundAgain,
     PlacesTaken,
     PublicAsked,
+    Replaced,
     Rule,
     Started,
     Suppressed,
@@ -77,6 +78,8 @@ def _decisions(told: Told, rows: _Rows) -> Iterator[Decision]:  # noqa: C901 - o
         case Started():
             began = zip(told.rows.tolist(), told.overlap.tolist(), strict=True)
             yield from (Decision(row, Rule.STARTED, value=overlap) for row, overlap in began)
+        case Replaced():
+            yield from _replaced(told)
         case Born():
             yield from (Decision(row, Rule.BORN) for row in told.rows.tolist())
         case Waited():
@@ -114,6 +117,19 @@ def _places_taken(told: PlacesTaken) -> Iterator[Decision]:
             float(told.overlap[index, most]),
             told.threshold,
             int(told.occupants[most]),
+        )
+
+
+def _replaced(told: Replaced) -> Iterator[Decision]:
+    for index in torch.nonzero(told.is_replaced)[:, 0].tolist():
+        most = int(told.overlap[index].argmax())
+        yield Decision(
+            int(told.rows[index]),
+            Rule.REPLACED,
+            "birth_nms_iou",
+            float(told.overlap[index, most]),
+            told.threshold,
+            int(told.started[most]),
         )
 
 
@@ -164,9 +180,12 @@ def _waited(told: Waited) -> Iterator[Decision]:
     for row, missed, goes_on in zip(
         told.rows.tolist(), told.missed.tolist(), told.goes_on.tolist(), strict=True
     ):
-        forgotten = Rule.GIVEN_UP if missed > told.limit else Rule.EMPTY
-        rule = waiting if goes_on else forgotten
-        yield Decision(row, rule, told.setting, float(missed), float(told.limit))
+        if not goes_on and missed <= told.limit:
+            # Nothing was compared: no threshold would have kept a box without area.
+            yield Decision(row, Rule.EMPTY)
+        else:
+            rule = waiting if goes_on else Rule.GIVEN_UP
+            yield Decision(row, rule, told.setting, float(missed), float(told.limit))
 
 
 def _crowded(told: Crowded, rows: _Rows) -> Iterator[Decision]:

@@ -81,8 +81,12 @@ def track_many(
 
     Yields:
         What became of each, in the order in which they end.
+
+    Raises:
+        TrackFormerError: This process cannot load the model; another one says so of each video.
     """
     if num_processes == 1:
+        _loaded(load)  # what is wrong with the model is nothing of the videos
         for source, folder in zip(sources, folders, strict=True):
             yield track_one(load, source, folder, choices)
         return

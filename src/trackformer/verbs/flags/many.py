@@ -17,7 +17,12 @@ from trackformer.verbs.flags.cluster import (
     write_runs,
 )
 from trackformer.verbs.flags.model import load
-from trackformer.verbs.flags.video import PARTLY_FAILED, in_short, live_reading
+from trackformer.verbs.flags.video import (
+    PARTLY_FAILED,
+    STANDARD_OUTPUT,
+    in_short,
+    live_reading,
+)
 
 if TYPE_CHECKING:
     from trackformer.models.frame_model import FrameModel
@@ -56,10 +61,9 @@ def add_many_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected 1 or more, got {text}")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number, 1 or more, got {text!r}")
+    return int(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,8 @@ def run_many(options: argparse.Namespace, changes: Mapping[str, Any]) -> int:
                 f"--{flag.replace('_', '-')}: not for videos that are tracked one after another; "
                 "track them one by one, or name each of them without --jobs"
             )
+    if options.output == STANDARD_OUTPUT:
+        raise ConfigError("--output -: expected one video, got several, --jobs or --cluster")
     choices = TrackingChoices(
         changes=changes,
         live=live_reading(options),

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PARTLY_FAILED: Final = 1
 """Exit code of a video that broke off: the results before the cut were written."""
+STANDARD_OUTPUT: Final = Path("-")
+"""As `--output`: lines for the next program."""
 
 
 SOURCE_HELP: Final = (

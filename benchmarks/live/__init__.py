@@ -1,0 +1,1 @@
+"""What becomes of a camera's pictures when the model is slow, and when the connection drops."""
