@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from benchmarks.own_process import resident_megabytes
+from benchmarks.suite.own_process import resident_megabytes
 from trackformer import ModelSettings, Tracker, TrackerSettings, TrackFormer, build_model
 from trackformer import optimize_for_inference as optimised
 from trackformer.freed_memory import keep_freed_memory

@@ -4,14 +4,17 @@ Run: `python -m benchmarks.planted_faults`. Ten synthetic clips of people who lo
 once with a result that is imitated (trembling boxes of those of whom half can be seen), once
 tracked by the bundled `nano-open`, which also makes mistakes of its own; and the bundled clip
 tracked by `nano`, with ten exchanges, one at a time. Once the two who come nearest to each other
-exchange their identities there, once any two of those seen do.
+exchange their identities there, once any two of those seen do. Where a tracker ran, its trace is
+read, too.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -25,6 +28,10 @@ from trackformer.demo_clip import clip_file
 from trackformer.inspecting.moments import suspicious_moments
 from trackformer.inspecting.paths import paths_of
 from trackformer.inspecting.run_folder import Seen
+from trackformer.models.trackformer import TrackFormer
+from trackformer.tracking.tracing.reading import TRACE_NAME, open_trace_file
+from trackformer.tracking.tracing.records import RunNames, TracedFrame, TraceHeader
+from trackformer.tracking.tracing.writing import Trace
 from trackformer.video.sources import open_source
 
 CLIPS: Final = 10
@@ -39,6 +46,15 @@ TREMBLING: Final = 0.02
 """Standard deviation of every side of a box, in box sizes."""
 
 Frames = list[dict[int, Seen]]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What was tracked in one clip."""
+
+    frames: Frames
+    traced: list[TracedFrame]
+    """Empty where no tracker ran."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +78,16 @@ def measure() -> list[Row]:
     for number, sequence in enumerate(synthetic_data(settings).sequences):
         random = np.random.default_rng(number)
         results = {
-            "imitated": list(_imitated(sequence, random)),
-            "tracked": _tracked(Tracker(model), (each.read_pixels() for each in sequence.frames)),
+            "imitated": Result(list(_imitated(sequence, random)), []),
+            "tracked": _tracked(model, (each.read_pixels() for each in sequence.frames)),
         }
-        for how, frames in results.items():
+        for how, result in results.items():
+            frames = result.frames
             for where, planted in (
                 ("at the nearest meeting", _nearest(frames)),
                 ("anywhere", _any(frames, random)),
             ):
-                ranks.setdefault(f"{how}, {where}", []).append(_rank(frames, planted))
+                ranks.setdefault(f"{how}, {where}", []).append(_rank(result, planted))
     ranks["bundled clip, anywhere"] = list(_on_the_bundled_clip())
     return [
         Row(
@@ -83,21 +100,28 @@ def measure() -> list[Row]:
     ]
 
 
-def _tracked(tracker: Tracker, images: Iterable[np.ndarray]) -> Frames:
+def _tracked(model: TrackFormer, images: Iterable[np.ndarray]) -> Result:
     frames = []
-    for pixels in images:
-        seen = tracker.update(pixels)
-        rows = zip(seen.track_ids.tolist(), seen.boxes_xyxy, seen.scores.tolist(), strict=True)
-        frames.append({each: Seen(np.asarray(box), score, "person") for each, box, score in rows})
-    return frames
+    header = TraceHeader(RunNames(), {}, ("person",), model.embedding_size, None)
+    with tempfile.TemporaryDirectory() as folder:
+        with Trace(Path(folder) / TRACE_NAME, header) as trace:
+            tracker = Tracker(model, trace=trace)
+            for pixels in images:
+                seen = tracker.update(pixels)
+                boxes, scores = seen.boxes_xyxy, seen.scores.tolist()
+                rows = zip(seen.track_ids.tolist(), boxes, scores, strict=True)
+                frames.append(
+                    {each: Seen(np.asarray(box), score, "person") for each, box, score in rows}
+                )
+        return Result(frames, list(open_trace_file(Path(folder)).frames()))
 
 
 def _on_the_bundled_clip() -> Iterator[int | None]:
     with clip_file() as path, open_source(path) as source:
-        tracker = Tracker(optimize_for_inference(load_model("nano")))
-        frames = _tracked(tracker, (frame.pixels for frame in source))
+        model = optimize_for_inference(load_model("nano"))
+        result = _tracked(model, (frame.pixels for frame in source))
     for number in range(CLIPS):
-        yield _rank(frames, _any(frames, np.random.default_rng(number)))
+        yield _rank(result, _any(result.frames, np.random.default_rng(number)))
 
 
 def _imitated(
@@ -137,18 +161,37 @@ def _any(frames: Sequence[Mapping[int, Seen]], random: np.random.Generator) -> t
     return 0, 0, 0
 
 
-def _rank(frames: Sequence[Mapping[int, Seen]], planted: tuple[int, int, int]) -> int | None:
+def _rank(result: Result, planted: tuple[int, int, int]) -> int | None:
     start, first, second = planted
-    swap = {first: second, second: first}
+    swap: dict[int | None, int] = {first: second, second: first}
     exchanged = [
         {swap.get(each, each) if index >= start else each: seen for each, seen in frame.items()}
-        for index, frame in enumerate(frames)
+        for index, frame in enumerate(result.frames)
     ]
-    for rank, moment in enumerate(suspicious_moments(exchanged), start=1):
+    traced = [
+        _renamed(frame, swap) if frame.frame_index >= start else frame for frame in result.traced
+    ]
+    for rank, moment in enumerate(suspicious_moments(exchanged, traced), start=1):
         is_theirs = bool({first, second} & set(moment.track_ids))
         if is_theirs and abs(moment.frame - start) <= NEAR:
             return rank
     return None
+
+
+def _renamed(frame: TracedFrame, names: Mapping[int | None, int]) -> TracedFrame:
+    """A traced frame whose identities are called otherwise."""
+    queries = (
+        replace(
+            query,
+            track_id=names.get(query.track_id, query.track_id),
+            decisions=tuple(
+                replace(each, other_track=names.get(each.other_track, each.other_track))
+                for each in query.decisions
+            ),
+        )
+        for query in frame.queries
+    )
+    return replace(frame, queries=tuple(queries))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.own_process import in_own_process, peak_megabytes, start_of_peak
+from benchmarks.suite.own_process import in_own_process, peak_megabytes, start_of_peak
 from trackformer.freed_memory import keep_freed_memory
 from trackformer.models.build import build_model
 from trackformer.models.fast.linear import PackedLinear

@@ -37,6 +37,13 @@ EAGER_TRACKER = {"birth_score": 0.05, "keep_score": 0.05, "reid_score": 0.05}
 """Thresholds at which also random weights find and keep something."""
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first: at the end no process works on one of them alone."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def eager_model() -> TrackFormer:
     model = tiny_model()

@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from benchmarks import long_stream
-from benchmarks.own_process import peak_megabytes, start_of_peak
+from benchmarks import cluster, long_stream
 from benchmarks.speed import deformable_attention, gpu
 from benchmarks.speed.data_loading import WAYS
 from benchmarks.suite.goals import goal_rows
+from benchmarks.suite.own_process import peak_megabytes, start_of_peak
 from benchmarks.suite.report import tables, write_into_page
 from benchmarks.suite.sections import SECTIONS
 
@@ -120,6 +120,20 @@ def test_growth_is_told_for_a_thousand_frames():
         long_stream.Row(*numbers, born=1, alive=1) for numbers in ((1000, 500.0), (3000, 501.0))
     )
     assert long_stream.growth([first, last]) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("num_workers", "ended", "rate"),
+    [
+        (1, [0, 2, 4, 6], 0.5),
+        # They began half a second apart; the last recording, alone, is no whole turn.
+        (2, [0, 0.5, 2, 2.5, 4, 4.5, 5.5], 1.0),
+    ],
+)
+def test_the_rate_of_workers_is_that_of_whole_turns(
+    num_workers: int, ended: list[float], rate: float
+):
+    assert cluster.rate_of(ended, num_workers) == rate
 
 
 MODEL_ROW = {"kind": "deformable_detr", "size": [800, 1333], "box_difference": 6e-8} | {

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from commands import HANGS_S
 from trackformer.devices import available_devices, choose_device, constant_beside, sent
 from trackformer.errors import ConfigError
 
@@ -82,7 +83,7 @@ def test_a_forked_child_computes_with_one_thread_instead_of_waiting_for_those_it
         cwd=Path(__file__).parent,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=HANGS_S,
         check=True,
     )
     assert answer.stdout == "0 2\n"

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import trackformer
 from commands import HANGS_S
 
@@ -17,6 +19,7 @@ def test_every_public_name_is_in_the_api_reference():
     assert set(trackformer.__all__) - {"__version__"} <= set(named)
 
 
+@pytest.mark.slow
 def test_the_site_builds_without_a_broken_link_and_asks_no_network(tmp_path):
     site = tmp_path / "site"
     made = subprocess.run(

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 
 import torch
 
-from benchmarks.own_process import in_own_process, peak_megabytes, start_of_peak
 from benchmarks.speed.deformable_attention import SIZES, Size, attention_inputs
+from benchmarks.suite.own_process import in_own_process, peak_megabytes, start_of_peak
 from trackformer.models.ms_deform_attn.attention import ms_deform_attn
 from trackformer.models.ms_deform_attn.choice import IMPLEMENTATIONS, why_unavailable
 

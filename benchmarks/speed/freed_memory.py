@@ -16,8 +16,8 @@ from dataclasses import asdict, dataclass
 
 import torch
 
-from benchmarks.own_process import in_own_process, peak_megabytes
 from benchmarks.speed.training_step import noisy_clip
+from benchmarks.suite.own_process import in_own_process, peak_megabytes
 from trackformer import ModelSettings, Tracker, build_model, load_model, optimize_for_inference
 from trackformer.demo_clip import clip_file
 from trackformer.freed_memory import keep_freed_memory

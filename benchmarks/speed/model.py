@@ -22,7 +22,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from benchmarks.own_process import in_own_process, peak_megabytes, start_of_peak
+from benchmarks.suite.own_process import in_own_process, peak_megabytes, start_of_peak
 from trackformer.checkpoints.load import load_model
 from trackformer.freed_memory import keep_freed_memory
 from trackformer.models.fast.optimize import optimize_for_inference

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 
 import torch
 
-from benchmarks.own_process import in_own_process, peak_megabytes, start_of_peak
+from benchmarks.suite.own_process import in_own_process, peak_megabytes, start_of_peak
 from trackformer.models.build import build_model
 from trackformer.models.ms_deform_attn.choice import (
     REFERENCE,

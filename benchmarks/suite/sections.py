@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from benchmarks.own_process import in_own_process
+from benchmarks.suite.own_process import in_own_process
 
 Row = dict[str, Any]
 """A measured row: name of a column to its value."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from trackformer import TrackedObjects, Tracker, TrackFormer
 from trackformer.checkpoints.load import load_weights
@@ -42,16 +43,23 @@ def exporter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Po
 
 @pytest.fixture(scope="session")
 def exported(
-    exporter: subprocess.Popen[str], tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], Path]:
-    """A file that the exporter writes, once."""
-    folder = tmp_path_factory.mktemp("exported")
+    """A file that the exporter writes, once for all processes of the tests: it takes long."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # Every process has a folder of its own in it.
+    folder /= "exported"
+    folder.mkdir(exist_ok=True)
 
     def export(name: str) -> Path:
         path = folder / name
-        if not path.exists():
-            print(path, file=exporter.stdin, flush=True)
-            assert exporter.stdout.readline() == f"{path}\n", f"{path}: not exported"
+        with FileLock(f"{path}.lock"):
+            if not path.exists():
+                # Only where it is wanted: this process may find all files made.
+                exporter = request.getfixturevalue("exporter")
+                print(path, file=exporter.stdin, flush=True)
+                assert exporter.stdout.readline() == f"{path}\n", f"{path}: not exported"
         return path
 
     return export
@@ -63,9 +71,11 @@ def nano_file(exported: Callable[[str], Path]) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tracker_file(nano_file: Path, weights: TrackFormer) -> Path:
+def tracker_file(
+    nano_file: Path, weights: TrackFormer, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """The tracker around `nano_file`, with room for 20."""
-    path = nano_file.with_name("tracker.onnx")
+    path = tmp_path_factory.mktemp("tracker") / "tracker.onnx"
     path.write_bytes(tracker_content(nano_file.read_bytes(), weights, slots=20))
     return path
 

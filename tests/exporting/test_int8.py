@@ -75,8 +75,8 @@ def test_at_the_border_of_a_padded_map_it_would_not_be_the_same():
 
 
 @pytest.fixture(scope="session")
-def int8_file(nano_file: Path, weights, frames) -> Path:
-    path = nano_file.with_name("int8.onnx")
+def int8_file(nano_file: Path, weights, frames, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("int8") / "int8.onnx"
     examples = [prepare(weights, frame, weights.device).pixels.numpy() for frame in frames[:4]]
     path.write_bytes(quantized(nano_file.read_bytes(), examples))
     return path

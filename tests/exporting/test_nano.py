@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from trackformer import ObjectDetector, Tracker, TrackerSettings
@@ -13,6 +14,7 @@ from trackformer.tracking.tracker import settings_for
 
 CLOSE = 0.05
 """Pixels: a score or a box of the network differs by 1e-5, of 1920 pixels."""
+pytestmark = pytest.mark.slow  # torch translates nano in half a minute
 
 
 def assert_same(got: list[TrackedObjects], expected: list[TrackedObjects]) -> None:

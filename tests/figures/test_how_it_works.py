@@ -36,6 +36,7 @@ def test_the_page_shows_every_picture_once_and_all_are_there():
     assert sum(file.stat().st_size for file in files) < 1e6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_picture_says_what_the_page_says_of_it(name, demo):
     drawn = FIGURES[name](demo)

@@ -1,5 +1,7 @@
 """A traced query asked again: it answers the same, and its attention adds up."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -8,8 +10,10 @@ import torch
 from tiny_models import tiny_model
 from trackformer.errors import DataError
 from trackformer.input_settings import InputSettings
+from trackformer.inspecting.asked_again import AskedAgain
 from trackformer.inspecting.explain import explain
 from trackformer.inspecting.explain_picture import HEIGHT, picture_of
+from trackformer.inspecting.leaving_out import name_of
 from trackformer.inspecting.looked_frames import looked_frames
 from trackformer.inspecting.run_folder import read_run
 from trackformer.models.build import build_model
@@ -79,6 +83,54 @@ def test_a_query_answers_again_what_was_traced(run_of):
     assert len(made.query.layers) == 2
     assert made.others
     assert [change.without for change in made.changes][-2] == "its own box (greyed out)"
+
+
+def test_the_object_queries_without_which_most_changes_are_left_out(run_of):
+    _, model, folder = run_of
+    trace = open_trace_file(folder)
+    frame = trace.frame(1)
+    made = explain(model, trace, 1, frame.track_ids[0])
+    row, num_tracks = made.query.row, len(frame.track_ids)
+    with AskedAgain.open(model, trace, None) as again:
+        asked = again.frame(frame)
+    rows = torch.arange(frame.num_queries)
+    scores = {
+        name_of(left_out, frame): score_without(model, asked, rows[rows != left_out], row)
+        for left_out in range(num_tracks, frame.num_queries)
+    }
+    told = [each for each in made.changes if each.without.removeprefix("the query of ") in scores]
+    assert len(told) == 3
+    for change in told:
+        expected = scores[change.without.removeprefix("the query of ")]
+        assert change.score == pytest.approx(expected, abs=1e-4)
+    changed = [abs(each.score - made.score) + 1 - each.overlap for each in told]
+    assert changed == sorted(changed, reverse=True)
+
+
+def score_without(model, asked, rows, row):
+    """Of a query when only some rows are asked at all."""
+    parts = ("content", "position", "reference", "is_padding")
+    queries = replace(
+        asked.queries, **{part: getattr(asked.queries, part)[:, rows] for part in parts}
+    )
+    with torch.inference_mode():
+        output = model.decode_queries(asked.memory, queries, 0)
+    return float(output.class_scores()[0, row].max())
+
+
+def test_only_what_is_read_is_greyed_out_and_every_query_stays_as_it_was(run_of):
+    _, model, folder = run_of
+    trace = open_trace_file(folder)
+    # An object query: where a model chooses its own from what it sees, others would be in its row.
+    frame = trace.frame(0)
+    born = next(query for query in frame.queries if query.track_id is not None)
+    made = explain(model, trace, 0, born.track_id)
+    with AskedAgain.open(model, trace, None) as again:
+        asked = again.frame(frame)
+        output = again.answer(asked, asked.queries, again.encode(np.full_like(asked.pixels, 114)))
+    torch.testing.assert_close(output.references, asked.output.references)
+    assert [each.without for each in made.changes][-1] == "its own box (greyed out)"
+    assert all(0 <= each.score <= 1 for each in made.changes)
 
 
 def test_attention_is_seen_in_every_layer_and_adds_up_to_one(run_of):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from browser import told_by
+from commands import HANGS_S
 from trackformer.errors import DataError
 from trackformer.inspecting.inspect_run import inspect_run
 from trackformer.inspecting.serving import server_of
@@ -138,7 +139,7 @@ def put(address, content, **headers):
         f"{address}/corrections.json", data=content, method="PUT", headers=headers
     )
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=HANGS_S) as answer:
             return answer.status
     except urllib.error.HTTPError as error:
         with error:

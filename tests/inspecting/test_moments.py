@@ -1,9 +1,16 @@
 """Suspicious moments of hand-made ways: people of height 40 who walk along a line."""
 
 import numpy as np
+import pytest
 
 from trackformer.inspecting.moments import suspicious_moments
 from trackformer.inspecting.run_folder import Seen
+from trackformer.tracking.tracing.records import (
+    TracedDecision,
+    TracedFrame,
+    TracedLayer,
+    TracedQuery,
+)
 
 
 def seen(x, y=100.0) -> Seen:
@@ -77,6 +84,31 @@ def test_two_identities_with_one_box_are_found():
     kinds = {moment.kind: moment for moment in suspicious_moments(twins)}
     assert kinds["two on one"].track_ids == (1, 2)
     assert kinds["two on one"].frame == 6
+
+
+def traced(frame, track_id, other, overlap=0.75):
+    """A frame in which a track was suppressed by another one."""
+    decision = TracedDecision("suppressed", "track_nms_iou", overlap, 0.7, 1, other)
+    box = (0.5, 0.5, 0.1, 0.1)
+    layers = (TracedLayer(0.6, box),)
+    query = TracedQuery(0, "track", track_id, 0, box, box, layers, (decision,))
+    return TracedFrame(frame, (100, 100), 2, (track_id, other), (0, 0), 0, (query,))
+
+
+def test_a_track_that_a_surer_one_on_the_same_object_held_back_is_found_in_the_trace():
+    # The second is lost in frame 10 for good: no box tells, the trace does.
+    lost = walk(right, lambda frame: right(frame) + 60 if frame < 10 else None)
+    assert suspicious_moments(lost) == ()
+    (moment,) = suspicious_moments(lost, [traced(frame, 2, 1) for frame in (10, 11, 12)])
+    assert (moment.kind, moment.frame, moment.track_ids) == ("held back", 10, (2, 1))
+    # Three frames of six.
+    assert moment.severity == pytest.approx(0.75 / 2)
+
+
+def test_who_was_held_back_and_is_seen_again_matters_half_as_much():
+    passing = walk(right, lambda frame: None if frame == 10 else right(frame) + 60)
+    (moment,) = suspicious_moments(passing, [traced(10, 2, 1)])
+    assert moment.severity == pytest.approx(0.75 / 6 / 2)
 
 
 def test_a_birth_where_another_was_lost_names_both():

@@ -12,6 +12,7 @@ import httpx
 import numpy as np
 import pytest
 
+from commands import HANGS_S
 from trackformer.models.trackformer import TrackFormer
 from trackformer.serving.run import listen, name_of, server_of
 from trackformer.serving.service import Service
@@ -47,7 +48,7 @@ def begin(eager_model: TrackFormer, tmp_path: Path) -> Iterator[Begin]:
             address, _ = stack.enter_context(
                 serving(eager_model, tmp_path / "sessions", token, **limits)
             )
-            return stack.enter_context(httpx.Client(base_url=address, timeout=60))
+            return stack.enter_context(httpx.Client(base_url=address, timeout=HANGS_S))
 
         yield start
 

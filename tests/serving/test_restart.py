@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,7 +59,9 @@ class Killed:
         self.client = httpx.Client(base_url=lines[0].strip(), timeout=HANGS_S)
 
     def kill(self) -> None:
-        os.kill(self.process, signal.SIGKILL)
+        # A late timer may find it gone.
+        with suppress(ProcessLookupError):
+            os.kill(self.process, signal.SIGKILL)
 
     def put(self, address: str, content: bytes) -> httpx.Response:
         """Sent again until there is an answer."""

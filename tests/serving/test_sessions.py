@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from websockets.sync.client import connect
 
+from commands import HANGS_S
 from serving.conftest import Begin, begun, pictures, png
 from trackformer import Tracker
 from trackformer.models.trackformer import TrackFormer
@@ -39,7 +40,7 @@ def followed(client: httpx.Client, frames: list[np.ndarray]) -> list[list[dict[s
 
 def talked(address: str, frames: list[np.ndarray]) -> list[list[dict[str, Any]]]:
     with (
-        httpx.Client(base_url=address, timeout=60) as client,
+        httpx.Client(base_url=address, timeout=HANGS_S) as client,
         connect(f"{address.replace('http', 'ws')}{begun(client)}/frames") as socket,
     ):
         assert json.loads(socket.recv())["next_frame"] == 0

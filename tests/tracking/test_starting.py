@@ -67,6 +67,53 @@ def test_nothing_else_begins_where_a_users_box_is():
     assert now.ids.tolist() == [1]
 
 
+REPLACING = SETTINGS.model_copy(update={"max_tracks": 9, "birth_nms_iou": 0.6})
+
+
+def drawn_on_a_track(box, settings=REPLACING):
+    """A track of the tracker's own at the right, then a user's box; its own query answers there."""
+    tracks = advance(no_tracks(1), answers([0.9], [RIGHT]), settings, SIZE)
+    tracks = starting(tracks, np.array([box], dtype=float), None, 2, settings)
+    told = []
+    frame = answers([0.9, 0.01, 0.02], [RIGHT, RIGHT, LEFT])
+    now = advance(tracks, frame, settings, SIZE, tell=lambda make: told.append(make()))
+    return now, decisions_of(told, [1])
+
+
+def test_a_users_box_on_a_track_of_the_trackers_own_replaces_it():
+    # 20 x 40 of both, 2 apart: they share 18 of 22.
+    now, decisions = drawn_on_a_track([72, 30, 92, 70])
+    assert (now.ids.tolist(), now.is_started.tolist()) == ([2], [True])
+    (replaced,) = [each for each in decisions if each.rule is Rule.REPLACED]
+    assert (replaced.row, replaced.setting, replaced.other) == (0, "birth_nms_iou", 1)
+    assert replaced.value == pytest.approx(18 / 22)
+
+
+def test_a_users_box_beside_a_track_replaces_nothing():
+    # 6 apart: they share 14 of 26, less than 0.6.
+    now, _ = drawn_on_a_track([76, 30, 96, 70])
+    assert now.ids.tolist() == [1, 2]
+    without = REPLACING.model_copy(update={"birth_nms_iou": None})
+    assert drawn_on_a_track([72, 30, 92, 70], without)[0].ids.tolist() == [1, 2]
+
+
+def test_a_user_who_draws_on_a_track_of_theirs_means_a_second_object():
+    tracks = advance(started([[70, 30, 90, 70]]), answers([0.1], [RIGHT]), REPLACING, SIZE)
+    tracks = starting(tracks, np.array([[70.0, 30, 90, 70]]), None, 2, REPLACING)
+    now = advance(tracks, answers([0.9, 0.1], [RIGHT, RIGHT]), REPLACING, SIZE)
+    assert now.ids.tolist() == [1, 2]
+
+
+def test_no_track_of_the_trackers_own_holds_a_users_back():
+    settings = REPLACING.model_copy(update={"track_nms_iou": 0.7})
+    # 1 is the user's, 2 the tracker's; both queries answer at the right, the tracker's surer.
+    tracks = advance(
+        started([[70, 30, 90, 70]]), answers([0.1, 0.9], [RIGHT, LEFT]), settings, SIZE
+    )
+    now = advance(tracks, answers([0.5, 0.9], [RIGHT, RIGHT]), settings, SIZE)
+    assert dict(zip(now.ids.tolist(), now.frames_missed.tolist(), strict=True)) == {1: 0, 2: 1}
+
+
 def test_it_is_given_up_by_patience_and_by_nothing_else():
     settings = SETTINGS.model_copy(update={"birth_nms_iou": None})
     now = advance(started([[70, 30, 90, 70]]), answers([0.0], [RIGHT]), settings, SIZE)

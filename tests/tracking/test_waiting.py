@@ -10,9 +10,8 @@ import pytest
 
 from trackformer.types import NO_OBJECT, PADDING
 
+pytestmark = pytest.mark.slow
 ONE_TRANSFER = ["aten._to_copy.default pretended to cpu"]
-
-
 NAMES = ("detr", "deformable_detr", "two_frames", "nano")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import socketserver
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import av
 import numpy as np
 import pytest
 
+from commands import HANGS_S
 from trackformer.errors import DataError
 from trackformer.video import decoding
 from trackformer.video.sources import open_source
@@ -186,7 +188,7 @@ def test_a_sender_that_dies_in_silence_is_given_up(
     class Sender(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             self.request.sendall(content[: len(content) // 2])
-            is_over.wait(60)
+            is_over.wait(HANGS_S)
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Sender) as sender:
         threading.Thread(target=sender.serve_forever, args=(0.01,), daemon=True).start()
@@ -200,8 +202,11 @@ def test_a_sender_that_dies_in_silence_is_given_up(
 
 def test_nobody_who_sends_is_told_in_time(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(decoding, "OPENING_S", 0.2)
+    with socket.socket(type=socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     with pytest.raises(DataError, match=r"^udp://127\.0\.0\.1:\d+: showed no video for 0\.2 s$"):
-        open_source("udp://127.0.0.1:45671")
+        open_source(f"udp://127.0.0.1:{port}")
 
 
 def test_a_video_comes_from_the_standard_input(make_video: Callable[..., Path]):

@@ -39,7 +39,10 @@ def test_the_next_item_is_made_while_one_is_in_use():
 
 
 def test_closing_early_ends_the_thread():
+    others = set(threading.enumerate())
     ahead = read_ahead(iter(range(10**9)))
     next(ahead)
+    (own,) = set(threading.enumerate()) - others
+    assert own.name == "read ahead"
     ahead.close()
-    assert not any(thread.name == "read ahead" for thread in threading.enumerate())
+    assert not own.is_alive()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -13,6 +14,7 @@ import av
 import numpy as np
 import pytest
 
+from commands import HANGS_S
 from trackformer.errors import DataError
 from trackformer.video import encoding
 from trackformer.video.encoding import fit_into
@@ -134,10 +136,9 @@ def test_an_older_video_stays_until_there_is_a_frame(
 
 def wait_for(writer: VideoWriter, num_on_disk: int) -> None:
     """The encoder is some frames behind."""
-    for _ in range(500):
-        if writer.num_on_disk >= num_on_disk:
-            return
-        threading.Event().wait(0.01)
+    end = time.monotonic() + HANGS_S
+    while writer.num_on_disk < num_on_disk and time.monotonic() < end:
+        time.sleep(0.01)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from trackformer.inspecting.run_folder import RunFolder
 from trackformer.inspecting.words import in_words, origin_in_words
 from trackformer.tracking.tracing.records import Box, TracedFrame, TracedQuery
 
-ENDS: Final = ("given up", "crowded out", "deleted", "empty")
+ENDS: Final = ("given up", "crowded out", "replaced", "deleted", "empty")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def content_of(
             MomentContent(
                 each.frame, each.track_ids, each.described(), each.kind, round(each.severity, 3)
             )
-            for each in suspicious_moments(run.frames)
+            for each in suspicious_moments(run.frames, traced)
         ),
         switches=tuple(_of_switch(each) for each in switches),
     )

@@ -9,19 +9,20 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from trackformer.inspecting.asked_again import AskedAgain
 from trackformer.inspecting.content import Looked
-from trackformer.inspecting.explain import AskedAgain, others_of
+from trackformer.inspecting.explain import others_of
 from trackformer.inspecting.looks import Looks
 from trackformer.inspecting.moments import suspicious_moments
 from trackformer.inspecting.run_folder import RunFolder
 from trackformer.models.trackformer import TrackFormer
-from trackformer.tracking.tracing.records import TracedFrame
+from trackformer.tracking.tracing.records import TracedFrame, TracedQuery
 
 MOST_FRAMES: Final = 60
 MOST_POINTS: Final = 40
 FEWEST: Final = 0.05
 """Of the largest weight: cells below it are not shown."""
-ORDINARY: Final = ("kept", "not born", "lost", "waiting", "on a track", "on a birth")
+ORDINARY: Final = ("kept", "below", "not born", "lost", "waiting", "on a track", "on a birth")
 
 
 def looked_frames(
@@ -56,13 +57,17 @@ def looked_frames(
 
 def _worth_a_look(run: RunFolder, frames: Sequence[TracedFrame]) -> list[int]:
     """The frames of the worst moments and next to them, then those where something happened."""
-    near = [moment.frame + step for moment in suspicious_moments(run.frames) for step in (0, -1, 1)]
+    moments = suspicious_moments(run.frames, frames)
+    near = [moment.frame + step for moment in moments for step in (0, -1, 1)]
     happened = [
-        frame.frame_index
-        for frame in frames
-        if any(query.decisions[-1].rule not in ORDINARY for query in frame.queries)
+        frame.frame_index for frame in frames if any(_is_special(query) for query in frame.queries)
     ]
     return list(dict.fromkeys(near + happened))[:MOST_FRAMES]
+
+
+def _is_special(query: TracedQuery) -> bool:
+    # Not the last decision alone: who is suppressed is lost in the end, as those unseen are.
+    return any(decision.rule not in ORDINARY for decision in query.decisions)
 
 
 def _looked(looks: Looks, row: int, frame: TracedFrame) -> Looked:

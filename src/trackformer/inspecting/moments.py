@@ -7,7 +7,8 @@ and fast videos are judged alike.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Final, Literal, TypeAlias
@@ -17,13 +18,17 @@ from jaxtyping import Float
 
 from trackformer.inspecting.paths import Path, paths_of
 from trackformer.inspecting.run_folder import Seen
+from trackformer.tracking.tracing.records import TracedFrame
 
-Kind: TypeAlias = Literal["exchange", "takeover", "jump", "two on one", "back elsewhere", "new one"]
+Kind: TypeAlias = Literal[
+    "exchange", "takeover", "jump", "two on one", "held back", "back elsewhere", "new one"
+]
 MEANINGS: Final[Mapping[Kind, str]] = {
     "exchange": "two identities met, and each went on as the other had come",
     "takeover": "an identity jumped to where another one was going",
     "jump": "an identity jumped",
     "two on one": "two identities have the same box for a while",
+    "held back": "two tracks were on one object: the second was surer, and the first was lost",
     "back elsewhere": "an identity came back where its way does not lead",
     "new one": "an identity began where another one was just lost",
 }
@@ -33,6 +38,10 @@ FARTHEST_JUMP: Final = 0.25
 """Heights by which a box may miss its way from one frame to the next."""
 SAME_BOX: Final = 0.6
 """Overlap of two boxes on one object."""
+LONG: Final = 6
+"""Frames from which two on one object are no passing by."""
+BACK_AGAIN: Final = 0.5
+"""How much less it matters that a track was held back, if it was seen again."""
 LONGEST_MEETING: Final = 25
 """Frames that two identities may be near each other, or lost, to be asked who is who."""
 APART: Final = 12
@@ -56,17 +65,22 @@ class Moment:
         return f"{who}: {MEANINGS[self.kind]}"
 
 
-def suspicious_moments(frames: Sequence[Mapping[int, Seen]]) -> tuple[Moment, ...]:
+def suspicious_moments(
+    frames: Sequence[Mapping[int, Seen]], traced: Iterable[TracedFrame] = ()
+) -> tuple[Moment, ...]:
     """All doubtful moments, the worst first; those of the same identities only once a while.
 
     Args:
         frames: What is seen in each frame, by identity.
+        traced: The trace of the run, if there is one: of two tracks on one object the tracker shows
+            the surer one only, so that the boxes do not tell.
     """
     paths = paths_of(frames)
     found = [
         *_jumps(paths),
         *_exchanges(paths),
         *_two_on_one(paths),
+        *_held_back(paths, traced),
         *_new_ones(paths),
     ]
     kept: list[Moment] = []
@@ -163,8 +177,27 @@ def _two_on_one(paths: Mapping[int, Path]) -> Iterator[Moment]:
         overlap = _overlap(first.boxes_at(both), second.boxes_at(both))
         same = both[overlap > SAME_BOX]
         if len(same) >= 2:
-            severity = float(overlap.max() * min(1.0, len(same) / 6))
+            severity = float(overlap.max() * min(1.0, len(same) / LONG))
             yield Moment("two on one", int(same[0]), (first_id, second_id), severity)
+
+
+def _held_back(paths: Mapping[int, Path], traced: Iterable[TracedFrame]) -> Iterator[Moment]:
+    """Where a track was lost because another one had nearly the same box and was surer."""
+    found: dict[tuple[int, int], list[tuple[int, float]]] = defaultdict(list)
+    for frame in traced:
+        for query in frame.queries:
+            for decision in query.decisions:
+                track_id, other_id = query.track_id, decision.other_track
+                is_held = decision.rule == "suppressed"
+                if is_held and track_id is not None and other_id is not None:
+                    found[track_id, other_id].append((frame.frame_index, decision.value or 0.0))
+    for (track_id, other_id), times in found.items():
+        start, last = times[0][0], times[-1][0]
+        overlap = max(value for _, value in times)
+        severity = overlap * min(1.0, len(times) / LONG)
+        if track_id in paths and paths[track_id].end > last:
+            severity *= BACK_AGAIN
+        yield Moment("held back", start, (track_id, other_id), severity)
 
 
 def _new_ones(paths: Mapping[int, Path]) -> Iterator[Moment]:

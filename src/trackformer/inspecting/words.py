@@ -78,6 +78,10 @@ _SENTENCES: Final[Mapping[str, Callable[[TracedDecision], str]]] = {
     "started": lambda it: (
         "began a track by a user's box, whatever its score; the boxes' IoU is " + _value(it)
     ),
+    "replaced": lambda it: (
+        f"ended: a user's box began {_other(it)} on the same object, overlap {_value(it)}, "
+        f"more than {_compared(it)}"
+    ),
     "born": lambda _: "born: sure enough, and nothing else is there",
     "not born": lambda it: f"not born: its score {_value(it)} is not above {_compared(it)}",
     "not public": lambda _: "not born: no public detection allows it",

@@ -116,10 +116,16 @@ class TrackFormer(nn.Module):
         proposed: ProposalBoxes | None = None,
     ) -> ModelOutput:
         """The part of `forward` that does; `memory` may be used again with other track queries."""
-        queries = self._queries(memory, track_queries, proposed)
-        answer = self._decoded(memory, queries)
-        output = self._output(memory, queries, answer, _count(track_queries))
+        queries = self.queries_of(memory, track_queries, proposed)
+        output = self.decode_queries(memory, queries, _count(track_queries))
         return output if proposed is None else replace(output, num_proposed=proposed.boxes.shape[1])
+
+    def decode_queries(
+        self, memory: Memory, queries: DecoderQueries, num_track_queries: int
+    ) -> ModelOutput:
+        """`decode` of queries that were made before: `queries_of` this memory, or of another."""
+        answer = self._decoded(memory, queries)
+        return self._output(memory, queries, answer, num_track_queries)
 
     def decode_beside(
         self,
@@ -136,7 +142,7 @@ class TrackFormer(nn.Module):
             others: E queries with groups; `as_content` makes contents of embeddings.
             proposed: As in `decode`.
         """
-        queries = self._queries(memory, track_queries, proposed)
+        queries = self.queries_of(memory, track_queries, proposed)
         answer = self._decoded(memory, followed_by(queries, others))
         asked, beside = (
             DecoderOutput(
@@ -189,8 +195,11 @@ class TrackFormer(nn.Module):
         logits = self.masks_of(output.memory, output.embeddings, torch.ones_like(output.is_padding))
         return replace(output, masks=logits.view(*output.is_padding.shape, *logits.shape[1:]))
 
-    def _queries(
-        self, memory: Memory, tracks: TrackQueries | None, proposed: ProposalBoxes | None
+    def queries_of(
+        self,
+        memory: Memory,
+        tracks: TrackQueries | None,
+        proposed: ProposalBoxes | None = None,
     ) -> DecoderQueries:
         """Track queries in front of the object queries, of which the proposals are the last."""
         if proposed is not None and proposed.boxes.shape[1] == 0:

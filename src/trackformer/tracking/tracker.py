@@ -128,7 +128,8 @@ class Tracker:
         """Begin tracks where a user says so, in the frame that `update` takes next.
 
         Each goes on with the object query nearest to its box, whatever that scores (one made of
-        the box, where queries start from a place), and is given up by `patience` only.
+        the box, where queries start from a place), and is given up by `patience` only. A track of
+        the tracker's own on the same object (`birth_nms_iou`) ends with it.
 
         Args:
             boxes_xyxy: In pixels of the next frame, left < right and top < bottom.

@@ -15,6 +15,7 @@ from trackformer.models.ms_deform_attn import triton_kernels
 from trackformer.models.ms_deform_attn.choice import REFERENCE, TRITON
 
 TESTS = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow  # Triton compiles eight kernels
 
 
 CASES = ("90,float32,32", "90,bfloat16,32", "90,bfloat16,36", "80,bfloat16,36")

@@ -19,10 +19,23 @@ from trackformer.errors import CheckpointError, ConfigError, DataError
 from trackformer.models.trackformer import TrackFormer
 from trackformer.tracking.settings import TrackerSettings
 from trackformer.tracking.videos.run import track_video
+from trackformer.tracking.videos.run_state import read_run
 from trackformer.video.frames import Frame, FrameSource
 from trackformer.video.sources import open_source
 
 NUM_FRAMES = 60
+KILLED_IN_FRAME_25 = """
+import os, signal, sys
+from trackformer import cli
+from trackformer.tracking.videos.saved_video import SavedVideo
+begin_frame = SavedVideo.begin_frame
+def begin_or_die(video, writer):
+    if video.num_frames == 25:
+        os.kill(os.getpid(), signal.SIGKILL)
+    begin_frame(video, writer)
+SavedVideo.begin_frame = begin_or_die
+cli.run(sys.argv[1:])
+"""
 EAGER = TrackerSettings(birth_score=0.05, keep_score=0.05, reid_score=0.05, patience=2)
 
 
@@ -62,6 +75,10 @@ def uninterrupted(eager_model: TrackFormer, tmp_path_factory: pytest.TempPathFac
     folder = tmp_path_factory.mktemp("runs")
 
     def copy(index: int) -> None:
+        state = folder / "whole" / "state.safetensors"
+        if 40 < index < 59 and read_run(state).streams[0].num_frames == 0:
+            # On a machine so busy that the encoder came to nothing so far.
+            time.sleep(0.5)
         if index in (0, 7, 33, 59):
             # The encoder is some frames behind: it does not matter how many.
             time.sleep(0.1)
@@ -189,17 +206,14 @@ def test_results_are_replaced_or_continued_only_on_request(eager_model: TrackFor
 def test_the_command_line_goes_on_after_a_kill(
     run: Run, make_clip: Callable[..., Path], model_file: Path, tmp_path: Path
 ):
-    clip, output = make_clip(200), tmp_path / "out"
+    clip, output = make_clip(40), tmp_path / "out"
     words = ["track", str(clip), "--model", str(model_file), "--save-every", "10", "--no-video"]
-    program = [sys.executable, "-m", "trackformer", *words, "--output", str(output)]
-    process = subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    program = [sys.executable, "-c", KILLED_IN_FRAME_25, *words, "--output", str(output)]
+    killed = subprocess.run(program, capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
     lines = output / "tracks.jsonl"
-    while process.poll() is None and (not lines.exists() or len(lines.read_bytes()) < 20_000):
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
     num_before = len(lines.read_text().splitlines())
-    assert 0 < num_before < 200
+    assert 20 <= num_before <= 25
     code, printed, _ = run(*words, "--output", output, "--resume")
     assert code == 0
     assert f"({num_before // 10 * 10} were there)" in printed
@@ -208,4 +222,4 @@ def test_the_command_line_goes_on_after_a_kill(
     run(*words, "--output", tmp_path / "whole")
     assert rows_in(output) == rows_in(tmp_path / "whole")
     indices = [json.loads(line)["frame_index"] for line in lines.read_text().splitlines()]
-    assert indices == list(range(200))
+    assert indices == list(range(40))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from commands import HANGS_S
 from tiny_models import tiny_model
 from trackformer.errors import DataError
 from trackformer.tracking.prepared_frame import prepare_frame
@@ -92,7 +93,7 @@ def test_a_slow_camera_does_not_hold_back_a_file_beside_it(model, tmp_path, ever
     picture = np.full((48, 64, 3), 90, dtype=np.uint8)
 
     def camera_frames():
-        assert file_is_read.wait(60)
+        assert file_is_read.wait(HANGS_S)
         yield Frame(picture, 0, None)
         raise DataError("camera 7: no picture any more")
 

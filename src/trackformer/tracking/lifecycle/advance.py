@@ -31,7 +31,7 @@ from trackformer.tracking.lifecycle.decisions import (
 from trackformer.tracking.lifecycle.public_detections import allowed_births
 from trackformer.tracking.lifecycle.published import advance_as_published
 from trackformer.tracking.lifecycle.reidentification import find_again
-from trackformer.tracking.lifecycle.starting import begun
+from trackformer.tracking.lifecycle.starting import begun, replaced_by_user
 from trackformer.tracking.lifecycle.tracks import (
     UNANSWERED,
     Tracks,
@@ -63,7 +63,8 @@ def advance(
 
     Returns:
         First the tracks of before, in their order, without those given up; then those that a user
-        begins (`Tracks.starting`), in their order; then the newly born.
+        begins (`Tracks.starting`), in their order; then the newly born. Where a user's box lies on
+        a track that the tracker began, that track ends: one object has one identity, the user's.
         A lost track keeps the box, displacement and embedding of the frame that last saw it.
     """
     if settings.clip_boxes:
@@ -74,7 +75,7 @@ def advance(
     usable = torch.where(_is_usable(predictions.boxes), predictions.scores, 0.0)
     predictions = replace(predictions, scores=usable)
     was_lost = tracks.frames_missed >= settings.termination_steps
-    is_seen = _seen(was_lost, predictions, settings, tell)
+    is_seen = _seen(was_lost, tracks.is_started, predictions, settings, tell)
     # Not seen, but not yet lost either: still where it was.
     is_waiting = ~is_seen & (tracks.frames_missed + 1 < settings.termination_steps)
     present = torch.cat([torch.nonzero(is_seen), torch.nonzero(is_waiting)])[:, 0]
@@ -82,6 +83,7 @@ def advance(
     births = _births(predictions, len(is_seen), settings, tell)
     by_user = begun(tracks, predictions, image_size, tell)
     predictions, started = by_user.predictions, by_user.rows
+    replaced = replaced_by_user(by_user, tracks, places, present, settings, tell)
     births = births[~torch.isin(births, started)]
     # Nothing else begins where a user's box is.
     places = torch.cat([places, predictions.boxes[len(is_seen) :]])
@@ -103,7 +105,8 @@ def advance(
     updated = add_births(updated, predictions, started, by_user=True)
     new = births[~torch.isin(births, found)]
     tell(lambda: Born(new))
-    return _without_given_up(add_births(updated, predictions, new), settings, tell)
+    updated = add_births(updated, predictions, new)
+    return _without_given_up(updated, tracks.ids[replaced], settings, tell)
 
 
 def _is_usable(boxes: Float[Tensor, "Q 4"]) -> Bool[Tensor, " Q"]:
@@ -113,6 +116,7 @@ def _is_usable(boxes: Float[Tensor, "Q 4"]) -> Bool[Tensor, " Q"]:
 
 def _seen(
     was_lost: Bool[Tensor, " T"],
+    is_started: Bool[Tensor, " T"],
     predictions: Predictions,
     settings: TrackerSettings,
     tell: Listener,
@@ -127,8 +131,10 @@ def _seen(
     iou = settings.track_nms_iou
     rows = torch.nonzero(is_above)[:, 0]
     boxes = cxcywh_to_xyxy(predictions.boxes[rows])
-    stays = non_maximum_suppression(boxes, scores[rows], iou)
-    tell(lambda: Suppressed(rows, boxes, scores[rows], stays, "track_nms_iou", iou))
+    # A user's are surer than all others: no track of the tracker's own suppresses them.
+    sureness = scores[rows] + is_started[rows]
+    stays = non_maximum_suppression(boxes, sureness, iou)
+    tell(lambda: Suppressed(rows, boxes, sureness, stays, "track_nms_iou", iou))
     return is_above.index_put((rows,), stays)
 
 
@@ -172,7 +178,9 @@ def _waited(is_waiting: Bool[Tensor, " T"], tracks: Tracks, settings: TrackerSet
     return Waited(rows, missed, limit, torch.ones_like(rows, dtype=torch.bool), "termination_steps")
 
 
-def _without_given_up(tracks: Tracks, settings: TrackerSettings, tell: Listener) -> Tracks:
+def _without_given_up(
+    tracks: Tracks, replaced_ids: Int[Tensor, " _"], settings: TrackerSettings, tell: Listener
+) -> Tracks:
     if settings.patience_s is None:
         longest = settings.patience + settings.termination_steps - 1
         is_remembered = tracks.frames_missed <= longest
@@ -180,6 +188,7 @@ def _without_given_up(tracks: Tracks, settings: TrackerSettings, tell: Listener)
         # Sums of the times between frames are as exact as float32.
         is_remembered = tracks.unseen_for <= settings.patience_s * (1 + 1e-4)
     tell(lambda: _lost(tracks, is_remembered, settings))
+    is_remembered = is_remembered & ~torch.isin(tracks.ids, replaced_ids)
     remembered = select_tracks(tracks, torch.nonzero(is_remembered)[:, 0])
     recent = most_recent(remembered, settings)
     tell(lambda: Crowded(remembered.ids, recent.ids, settings.max_tracks))

@@ -44,6 +44,8 @@ class Rule(StrEnum):
     """Forgotten by the published step, since its box has no area."""
     STARTED = "started"
     """A user's box began a track, whatever the score of the query nearest to it."""
+    REPLACED = "replaced"
+    """A track of the tracker's own ended, since a user's box began another on its object."""
     BORN = "born"
     NOT_BORN = "not born"
     """An object query scored at most `birth_score`."""
@@ -154,6 +156,18 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Replaced:
+    """Tracks were compared with the boxes that a user began."""
+
+    rows: Int[Tensor, " A"]
+    overlap: Float[Tensor, "A S"]
+    is_replaced: Bool[Tensor, " A"]
+    started: Int[Tensor, " S"]
+    """Rows of the queries that began them."""
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Born:
     """Object queries began tracks, behind those of before."""
 
@@ -192,6 +206,7 @@ Told: TypeAlias = (
     | Suppressed
     | FoundAgain
     | Started
+    | Replaced
     | Born
     | Waited
     | Crowded

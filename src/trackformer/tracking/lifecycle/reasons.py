@@ -17,6 +17,7 @@ from trackformer.tracking.lifecycle.decisions import (
     FoundAgain,
     PlacesTaken,
     PublicAsked,
+    Replaced,
     Rule,
     Started,
     Suppressed,
@@ -77,6 +78,8 @@ def _decisions(told: Told, rows: _Rows) -> Iterator[Decision]:  # noqa: C901 - o
         case Started():
             began = zip(told.rows.tolist(), told.overlap.tolist(), strict=True)
             yield from (Decision(row, Rule.STARTED, value=overlap) for row, overlap in began)
+        case Replaced():
+            yield from _replaced(told)
         case Born():
             yield from (Decision(row, Rule.BORN) for row in told.rows.tolist())
         case Waited():
@@ -114,6 +117,19 @@ def _places_taken(told: PlacesTaken) -> Iterator[Decision]:
             float(told.overlap[index, most]),
             told.threshold,
             int(told.occupants[most]),
+        )
+
+
+def _replaced(told: Replaced) -> Iterator[Decision]:
+    for index in torch.nonzero(told.is_replaced)[:, 0].tolist():
+        most = int(told.overlap[index].argmax())
+        yield Decision(
+            int(told.rows[index]),
+            Rule.REPLACED,
+            "birth_nms_iou",
+            float(told.overlap[index, most]),
+            told.threshold,
+            int(told.started[most]),
         )
 
 

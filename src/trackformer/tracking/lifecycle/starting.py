@@ -13,7 +13,7 @@ from torch import Tensor
 from trackformer.boxes import cxcywh_to_xyxy, pairwise_giou, pairwise_iou, to_relative_cxcywh
 from trackformer.errors import ConfigError, DataError
 from trackformer.predictions import Predictions
-from trackformer.tracking.lifecycle.decisions import Listener, Started
+from trackformer.tracking.lifecycle.decisions import Listener, Replaced, Started
 from trackformer.tracking.lifecycle.tracks import NO_LABEL, Start, Tracks
 from trackformer.tracking.settings import TrackerSettings
 
@@ -110,3 +110,35 @@ def begun(
         labels=predictions.labels.index_put((rows,), labels),
     )
     return Begun(rows, changed)
+
+
+def replaced_by_user(
+    by_user: Begun,
+    tracks: Tracks,
+    places: Float[Tensor, "T 4"],
+    present: Int[Tensor, " A"],
+    settings: TrackerSettings,
+    tell: Listener,
+) -> Int[Tensor, " _"]:
+    """Rows of the tracks that end because a user's box is on the same object.
+
+    Their own identity could not go on: a user has been told that of the new track before the frame
+    was seen. Other tracks of a user stay, as who draws two boxes means two objects.
+
+    Args:
+        by_user: What begins.
+        tracks: Of before the frame.
+        places: Where each is now.
+        present: Rows of those that are seen, or waited for.
+        settings: `birth_nms_iou` says which boxes are on one object; None: none is.
+        tell: Hears of it.
+    """
+    iou = settings.birth_nms_iou
+    if iou is None or len(by_user.rows) == 0:
+        return present[:0]
+    rows = present[~tracks.is_started[present]]
+    boxes = cxcywh_to_xyxy(by_user.predictions.boxes[by_user.rows])
+    overlap = pairwise_iou(cxcywh_to_xyxy(places[rows]), boxes)
+    is_replaced = (overlap > iou).any(1)
+    tell(lambda: Replaced(rows, overlap, is_replaced, by_user.rows, iou))
+    return rows[is_replaced]

@@ -1,6 +1,6 @@
 """More than a service can do: eight clients at once, each as fast as it can.
 
-Run: `python -m benchmarks.service_load [SECONDS]` (Linux). Eight sessions, half of them over
+Run: `python -m benchmarks.speed.service_load [SECONDS]` (Linux). Eight sessions, half of them over
 WebSockets, which send without waiting for answers until pictures are refused (429). Every picture
 has to be answered or refused once, and what a session got has to be what a tracker of its own finds
 in the pictures that were not refused: the same ids, boxes within 0.02 pixels. The service is a
