@@ -26,6 +26,7 @@ from trackformer.checkpoints.onnx_model import (
 from trackformer.errors import CheckpointError, ConfigError
 from trackformer.exporting.agreement import TOLERANCE, largest_difference
 from trackformer.exporting.int8 import Pixels, quantized
+from trackformer.exporting.padding import pad_by_convolution
 from trackformer.exporting.tracked_frame import tracked_frame_program
 from trackformer.models.trackformer import TrackFormer
 from trackformer.tracking.tracker import settings_for
@@ -144,6 +145,7 @@ def translated(model: TrackFormer, form: Form = AS_IT_IS) -> bytes:
     assert made is not None
     # Any: onnx's records are made at run time.
     file: Any = made.model_proto
+    pad_by_convolution(file.graph)
     _describe(file, model)
     content: bytes = file.SerializeToString()
     return content

@@ -1,13 +1,18 @@
 """Why a step decided as it did: what it tells must be what moves it."""
 
+import functools
+
+import numpy as np
 import pytest
 import torch
 from torch import tensor
 
+from trackformer.boxes import cxcywh_to_xyxy
 from trackformer.predictions import Predictions
 from trackformer.tracking.lifecycle.advance import advance
-from trackformer.tracking.lifecycle.decisions import Decision, Rule
+from trackformer.tracking.lifecycle.decisions import Decision, Rule, Waited
 from trackformer.tracking.lifecycle.reasons import decisions_of
+from trackformer.tracking.lifecycle.starting import starting
 from trackformer.tracking.lifecycle.tracks import Tracks, no_tracks
 from trackformer.tracking.settings import TrackerSettings
 
@@ -115,6 +120,8 @@ WORLDS = {
     "own": TrackerSettings(patience=2, termination_steps=2, max_tracks=9),
     "embedding": TrackerSettings(patience=4, reid_embedding_distance=1.0, reid_score=0.9),
     "distance": TrackerSettings(patience=4, reid_center_distance=20.0, reid_score=0.9),
+    "seconds": TrackerSettings(patience_s=2.0),
+    "a user's": TrackerSettings(patience=4),
     "published": TrackerSettings(
         patience=2, compatibility="reference", termination_steps=2, reid_embedding_distance=1.0
     ),
@@ -138,16 +145,21 @@ def moved_past(decision: Decision, settings: TrackerSettings) -> TrackerSettings
         beyond = {"patience": value - 1, "termination_steps": value, "max_tracks": value - 1}
         threshold = value if is_above else beyond[decision.setting]
     else:
-        threshold = decision.value * (1 + (1e-6 if is_above else -1e-6))
+        # Seconds are compared with a tolerance: they are sums.
+        step = 1e-3 if decision.setting == "patience_s" else 1e-6
+        threshold = decision.value * (1 + (step if is_above else -step))
     return settings.model_copy(update={decision.setting: threshold})
 
 
-@pytest.mark.parametrize("world", WORLDS)
-def test_with_the_named_threshold_past_the_value_the_decision_changes(world):
+@functools.cache
+def rules_of(world: str) -> frozenset[Rule]:
+    """Those of 250 decisions, each of which another threshold changes."""
     settings = WORLDS[world]
     generator = torch.Generator().manual_seed(1)
-    tracks, num_decisions, num_frames = no_tracks(3), 0, 0
+    tracks, num_decisions, rules = no_tracks(3), 0, set()
     while num_decisions < 250:
+        if world == "a user's" and len(tracks.ids):
+            tracks = starting(tracks, on_the_last(tracks), None, 1, settings)
         answer = crowd(len(tracks.ids), generator)
         after, decisions = step(tracks, answer, settings)
         for decision in (each for each in decisions if each.setting is not None):
@@ -155,5 +167,27 @@ def test_with_the_named_threshold_past_the_value_the_decision_changes(world):
             same = [each for each in others if named(each) == named(decision)]
             assert not same, (decision, same)
             num_decisions += 1
-        tracks, num_frames = after, num_frames + 1
-    assert num_frames > 5
+            rules.add(decision.rule)
+        tracks = after
+    assert tracks.frame_index > 5
+    return frozenset(rules)
+
+
+def on_the_last(tracks: Tracks) -> np.ndarray:
+    """A user's box where the newest track was, in pixels."""
+    return cxcywh_to_xyxy(tracks.boxes[-1:]).numpy() * IMAGE_SIZE[0]
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_with_the_named_threshold_past_the_value_the_decision_changes(world):
+    assert rules_of(world)
+
+
+def test_every_rule_that_compares_is_replayed():
+    compares_nothing = {Rule.STARTED, Rule.BORN, Rule.NOT_PUBLIC, Rule.EMPTY}
+    assert frozenset().union(*map(rules_of, WORLDS)) == set(Rule) - compares_nothing
+
+
+def test_a_track_whose_box_is_empty_names_no_threshold():
+    waited = Waited(tensor([0]), tensor([1]), 5, tensor([False]), "patience")
+    assert decisions_of([waited], [1]) == (Decision(0, Rule.EMPTY),)

@@ -180,9 +180,12 @@ def _waited(told: Waited) -> Iterator[Decision]:
     for row, missed, goes_on in zip(
         told.rows.tolist(), told.missed.tolist(), told.goes_on.tolist(), strict=True
     ):
-        forgotten = Rule.GIVEN_UP if missed > told.limit else Rule.EMPTY
-        rule = waiting if goes_on else forgotten
-        yield Decision(row, rule, told.setting, float(missed), float(told.limit))
+        if not goes_on and missed <= told.limit:
+            # Nothing was compared: no threshold would have kept a box without area.
+            yield Decision(row, Rule.EMPTY)
+        else:
+            rule = waiting if goes_on else Rule.GIVEN_UP
+            yield Decision(row, rule, told.setting, float(missed), float(told.limit))
 
 
 def _crowded(told: Crowded, rows: _Rows) -> Iterator[Decision]:
