@@ -1,10 +1,10 @@
 """Runs that are killed (SIGKILL) at random moments, and whether their results are whole afterwards.
 
-A tiny model tracks a recording; a run is killed after a random part of the time that a whole run
-takes, and goes on with `resume`, which is killed in half of the cases, too. Then rows and ids have
-to equal those of a run that was not killed, byte for byte, every frame has to be in the video, and
-what lay there after the kill has to have been playable. Each run is a process of its own, forked
-from one that has loaded everything.
+A tiny model tracks a recording, a file in which one can seek; a run is killed after a random part
+of the time that a whole run takes, and goes on with `resume`, which is killed in half of the cases,
+too. Then rows and ids have to equal those of a run that was not killed, byte for byte, every frame
+has to be in the video, and what lay there after the kill has to have been playable. Each run is a
+process of its own, forked from one that has loaded everything.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ import torch
 
 from benchmarks.long_stream import settings_amid, tiny_model
 from trackformer import TrackFormer, optimize_for_inference, track_video
-from trackformer.video.frames import Frame, FrameSource
 
 NUM_FRAMES = 120
 SAVE_EVERY = 10
+WHOLE_EVERY = 16
+"""Frames from one that can be decoded alone, to which a run may seek, to the next."""
 SIZE = (64, 96)
 
 
@@ -41,16 +42,17 @@ class Outcome:
     is_playable: bool
 
 
-def recording() -> FrameSource:
+def write_recording(path: Path) -> None:
     """Frames of big squares in random colours."""
-
-    def frames() -> Iterator[Frame]:
-        random = np.random.default_rng(0)
-        for index in range(NUM_FRAMES):
+    random = np.random.default_rng(0)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"g": str(WHOLE_EVERY)})
+        stream.height, stream.width, stream.pix_fmt = *SIZE, "yuv420p"
+        for _ in range(NUM_FRAMES):
             small = random.integers(0, 255, (SIZE[0] // 8, SIZE[1] // 8, 3), dtype=np.uint8)
-            yield Frame(small.repeat(8, 0).repeat(8, 1), index, index / 25)
-
-    return FrameSource("recording", 25.0, NUM_FRAMES, frames(), release=lambda: None)
+            pixels = small.repeat(8, 0).repeat(8, 1)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode(None))
 
 
 def measure(num_kills: int) -> Iterator[Outcome]:
@@ -59,30 +61,31 @@ def measure(num_kills: int) -> Iterator[Outcome]:
     model = optimize_for_inference(tiny_model())
     random = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
-        whole = Path(folder, "whole")
+        recording, whole = Path(folder, "recording.mp4"), Path(folder, "whole")
+        write_recording(recording)
         start = time.monotonic()
-        _track(model, whole, kill_after=None)
+        _track(model, recording, whole, kill_after=None)
         seconds = time.monotonic() - start
         for number in range(num_kills):
             output = Path(folder, str(number))
-            _track(model, output, kill_after=seconds * random.uniform())
+            _track(model, recording, output, kill_after=seconds * random.uniform())
             at_kill, is_playable = _num_lines(output), _is_playable(output)
             if random.uniform() < 0.5:
-                _track(model, output, kill_after=seconds * random.uniform())
+                _track(model, recording, output, kill_after=seconds * random.uniform())
                 is_playable &= _is_playable(output)
             run = track_video(
-                model, recording(), output, settings_amid(model), resume=True, save_every=SAVE_EVERY
+                model, recording, output, settings_amid(model), resume=True, save_every=SAVE_EVERY
             )
             yield Outcome(at_kill, run.num_frames_before, _is_same(output, whole), is_playable)
             shutil.rmtree(output)
 
 
-def _track(model: TrackFormer, output: Path, kill_after: float | None) -> None:
+def _track(model: TrackFormer, recording: Path, output: Path, kill_after: float | None) -> None:
     """Track in a process of its own, which may not live for long."""
     child = os.fork()
     if child == 0:
         track_video(
-            model, recording(), output, settings_amid(model), resume=True, save_every=SAVE_EVERY
+            model, recording, output, settings_amid(model), resume=True, save_every=SAVE_EVERY
         )
         os._exit(0)
     if kill_after is not None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from commands import HANGS_S
 from trackformer.models.trackformer import TrackFormer
 from trackformer.tracking.videos.many import TrackingChoices, track_many
 from trackformer.verbs.flags.many import ModelChoice
@@ -59,11 +60,17 @@ def test_a_lost_node_loses_nothing(
     ]
     remarks: list[str] = []
 
+    is_lost = threading.Event()
+
     def lose_a_node() -> None:
         # As soon as all three work.
+        end = time.monotonic() + HANGS_S
         while len(list((tmp_path / "out").rglob("state.safetensors"))) < 3:
+            if time.monotonic() > end:
+                return
             time.sleep(0.01)
         cluster.remove_node(others[0], allow_graceful=False)
+        is_lost.set()
 
     losing = threading.Thread(target=lose_a_node)
     losing.start()
@@ -71,6 +78,7 @@ def test_a_lost_node_loses_nothing(
         track_on_cluster(load, jobs, choices, ClusterChoice(cluster.address), remarks.append)
     )
     losing.join()
+    assert is_lost.is_set()
     assert sorted((each.source, each.state) for each in found) == [
         (name, "finished") for name in names
     ]
