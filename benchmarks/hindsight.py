@@ -77,10 +77,11 @@ Choose = Callable[[Sequence[Lags]], Lags]
 """The best of some, on the videos that are not held out."""
 
 
-def _all_parts(choose: Choose) -> Lags:
+def _parts(choose: Choose, *, joins: bool) -> Lags:
     """One after another, as they are applied: all 36 together would be chosen too finely."""
     lags = choose([Lags(smooth=smooth) for smooth in LAGS])
-    lags = choose([replace(lags, join=gap) for gap in JOINED_GAPS])
+    if joins:
+        lags = choose([replace(lags, join=gap) for gap in JOINED_GAPS])
     return choose([replace(lags, fill=gap) for gap in FILLED_GAPS])
 
 
@@ -89,7 +90,8 @@ HELD_OUT: dict[str, Callable[[Choose], Lags]] = {
     "gaps filled": lambda choose: choose([Lags(fill=gap) for gap in FILLED_GAPS]),
     "smoothed": lambda choose: choose([Lags(smooth=smooth) for smooth in LAGS]),
     "joined": lambda choose: choose([Lags(join=gap) for gap in JOINED_GAPS]),
-    "smoothed, joined, filled": _all_parts,
+    "smoothed, filled": functools.partial(_parts, joins=False),
+    "smoothed, joined, filled": functools.partial(_parts, joins=True),
 }
 
 
