@@ -54,6 +54,8 @@ def test_a_camera_yields_rgb_frames_with_times_until_it_is_unplugged(
 
 def test_a_camera_is_released_when_closed(monkeypatch: pytest.MonkeyPatch):
     camera = CameraOfTwoPictures(0)
+    # It is read at once, in a thread of its own: unplugged, it would be released before we look.
+    camera.num_left = 10**9
     monkeypatch.setattr(cameras.cv2, "VideoCapture", lambda index: camera)
     with open_source(0):
         assert not camera.is_released
