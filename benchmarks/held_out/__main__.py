@@ -12,6 +12,7 @@ from benchmarks.held_out.table import report
 from trackformer.config import read_settings
 from trackformer.data.annotations import AnnotatedSequence
 from trackformer.data.read import read_annotations
+from trackformer.errors import ConfigError
 from trackformer.freed_memory import keep_freed_memory
 from trackformer.training.settings import TrainingSettings
 
@@ -50,7 +51,9 @@ def _seed(
         folder = options.runs / f"seed_{seed}" / f"fold_{number}"
         weights = train_without(names, recipe, options.data, folder)
         kept = folder / "scores"
-        if options.average and recipe.initial is not None:
+        if options.average:
+            if recipe.initial is None:
+                raise ConfigError(f"--average: expected initial weights in {options.recipe}")
             weights, kept = averaged(weights, recipe.initial, folder), folder / "scores_averaged"
         held_out = tuple(scene for scene in scenes if scene.name in names)
         found |= _scores(weights, held_out, kept)

@@ -12,6 +12,8 @@ from typing import Any, Final
 import numpy as np
 from jaxtyping import Float
 
+from trackformer.exporting.onnx_graph import remove_unread
+
 LEAST_STRIDE: Final = 4
 """Pixels between two cells of a map that is worth it. Finer maps have few channels: there a
 product of bytes is no faster, and turning a large map into bytes takes longer than it saves."""
@@ -116,9 +118,7 @@ def carry_floors(graph: Any) -> None:
             values[place.input[2]].CopyFrom(from_array(changed.astype(np.float32), place.input[2]))
         node.op_type = "Relu"
         del node.input[1:]
-    read = {name for node in graph.node for name in node.input}
-    for each in [each for each in graph.initializer if each.name not in read]:
-        graph.initializer.remove(each)
+    remove_unread(graph)
 
 
 def _is_pointwise(node: Any) -> bool:

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from trackformer.exporting.onnx_graph import remove_unread
+
 ELEMENTWISE: Final = ("Clip", "Relu")
 """What leaves a convolution's map packed."""
 
@@ -38,7 +40,7 @@ def pad_by_convolution(graph: Any) -> None:
             group=count, kernel_shape=[1, 1], pads=sides,
         )  # fmt: skip
         graph.node[index].CopyFrom(padded)
-    _remove_unread(graph)
+    remove_unread(graph)
 
 
 def _is_short(value: Any) -> bool:
@@ -68,9 +70,3 @@ def _sides(node: Any, values: dict[str, np.ndarray]) -> list[int] | None:
     if any(outer) or min(pads) < 0:
         return None
     return [int(each) for each in (*pads[2:4], *pads[6:8])]
-
-
-def _remove_unread(graph: Any) -> None:
-    read = {name for node in graph.node for name in node.input}
-    for each in [each for each in graph.initializer if each.name not in read]:
-        graph.initializer.remove(each)
