@@ -155,6 +155,22 @@ def test_a_fold_trains_on_the_others_and_is_not_trained_again(tmp_path):
     assert weights.stat().st_mtime_ns == made
 
 
+def test_other_boxes_of_a_scene_are_trained_on_but_not_where_it_is_held_out(tmp_path, monkeypatch):
+    for name in ("a", "b", "c"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+    for name in ("a", "b", "elsewhere"):
+        (tmp_path / "relabelled" / name).mkdir(parents=True)
+    recipe = settings_from(
+        TrainingSettings, {"output": "o", "initial": "nano", "sources": [{"path": "data"}]}, "test"
+    )
+    steps = recipe.optimizer.steps
+    monkeypatch.setattr(folds, "train", lambda *_args, **_given: None)
+    monkeypatch.setattr(folds, "load_state", lambda _path: RunState(steps, {}, None, {}, {}, None))
+    train_without(["a"], recipe, tmp_path / "data", tmp_path / "fold", tmp_path / "relabelled")
+    links = {link.name: link.resolve() for link in (tmp_path / "fold" / "others").iterdir()}
+    assert links == {"b": tmp_path / "relabelled" / "b", "c": tmp_path / "data" / "c"}
+
+
 def test_weights_of_a_run_that_was_stopped_are_not_scored(tmp_path, monkeypatch):
     folder = tmp_path / "fold"
     content = {"output": "unused", "initial": "nano", "sources": [{"path": "data"}]}

@@ -49,7 +49,7 @@ def _seed(
     found: dict[str, Scores] = {}
     for number, names in enumerate(dealt([scene.name for scene in scenes], options.folds)):
         folder = options.runs / f"seed_{seed}" / f"fold_{number}"
-        weights = train_without(names, recipe, options.data, folder)
+        weights = train_without(names, recipe, options.data, folder, options.relabelled)
         kept = folder / "scores"
         if options.average:
             if recipe.initial is None:
@@ -74,6 +74,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--recipe", type=Path, default=Path("configs/held_out.yaml"))
     parser.add_argument("--runs", type=Path, default=Path("runs/held_out"))
     parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument(
+        "--relabelled",
+        type=Path,
+        help="a folder of scenes with other boxes, trained on instead (`trackformer data label`)",
+    )
     parser.add_argument("--detector", type=Path, default=DETECTOR)
     parser.add_argument("--folds", type=int, default=6, help="as many runs, each without a share")
     parser.add_argument("--seeds", type=int, default=1, help="as many times, with the spread")

@@ -32,7 +32,11 @@ def dealt(names: Sequence[str], folds: int) -> list[tuple[str, ...]]:
 
 
 def train_without(
-    scenes: Sequence[str], recipe: TrainingSettings, data: Path, folder: Path
+    scenes: Sequence[str],
+    recipe: TrainingSettings,
+    data: Path,
+    folder: Path,
+    relabelled: Path | None = None,
 ) -> Path:
     """Weights trained on all scenes but some; a run that is done already is not done again.
 
@@ -41,6 +45,7 @@ def train_without(
         recipe: Its first source is replaced by the other scenes.
         data: The folder of all scenes.
         folder: Of the run.
+        relabelled: A folder of some of the scenes with other boxes, which are trained on instead.
 
     Raises:
         SystemExit: The run was asked to stop; it goes on with the next call.
@@ -51,13 +56,15 @@ def train_without(
         return weights
     others = folder / "others"
     others.mkdir(parents=True, exist_ok=True)
-    for other in sorted(data.iterdir()):
-        link = others / other.name
-        if other.is_dir() and other.name not in scenes and not link.exists():
-            link.symlink_to(other.resolve())
-    first = recipe.sources[0].model_copy(
-        update={"path": others, "image_folders": (data.resolve(),)}
-    )
+    trained = {each.name: each for each in sorted(data.iterdir()) if each.is_dir()}
+    if relabelled is not None:
+        trained |= {each.name: each for each in relabelled.iterdir() if each.name in trained}
+    for name in trained.keys() - set(scenes):
+        link = others / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(trained[name].resolve())
+    folders = (data.resolve(), *(() if relabelled is None else (relabelled.resolve(),)))
+    first = recipe.sources[0].model_copy(update={"path": others, "image_folders": folders})
     changes: dict[str, Any] = {"sources": (first, *recipe.sources[1:]), "output": output}
     train(recipe.model_copy(update=changes), resume=state.exists())
     if load_state(state).step < recipe.optimizer.steps:

@@ -104,12 +104,11 @@ class BoxFollower:
         return TrackableShape(type=SHAPE, points=boxes[0].tolist()) if len(boxes) else None
 
 
-class EncodedOnce(WrappedModel):
+class EncodedOnce(WrappedModel[TrackFormer]):
     """A model that remembers what it made of the newest frame: its boxes are asked one by one."""
 
     def __init__(self, model: TrackFormer) -> None:
         super().__init__(model)
-        self._model = model
         self._newest: tuple[Images, Memory] | None = None
 
     @property
@@ -127,7 +126,7 @@ class EncodedOnce(WrappedModel):
         """See `FrameModel`; the encoder runs once for the same images."""
         if previous is not None:
             # Each box may have another frame before this one.
-            return self._model.decode(self._model.encode(images, previous), track_queries, proposed)
+            return self._inner.decode(self._inner.encode(images, previous), track_queries, proposed)
         if self._newest is None or self._newest[0] is not images:
-            self._newest = images, self._model.encode(images)
-        return self._model.decode(self._newest[1], track_queries, proposed)
+            self._newest = images, self._inner.encode(images)
+        return self._inner.decode(self._newest[1], track_queries, proposed)

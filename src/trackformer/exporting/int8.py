@@ -12,13 +12,12 @@ from typing import Any, Final
 import numpy as np
 from jaxtyping import Float
 
-from trackformer.exporting.onnx_graph import remove_unread
+from trackformer.exporting.onnx_graph import CUT_OFFS, remove_unread
 
 LEAST_STRIDE: Final = 4
 """Pixels between two cells of a map that is worth it. Finer maps have few channels: there a
 product of bytes is no faster, and turning a large map into bytes takes longer than it saves."""
-FLOORS: Final = ("Clip", "Relu")
-MAPS: Final = ("Conv", "Clip", "Relu", "Concat")
+MAPS: Final = ("Conv", *CUT_OFFS, "Concat")
 """What is computed on bytes."""
 
 Pixels = Float[np.ndarray, "1 3 H W"]

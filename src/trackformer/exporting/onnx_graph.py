@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
+
+CUT_OFFS: Final = ("Clip", "Relu")
+"""What cuts off the values of a convolution; behind them its map is still packed."""
 
 
 # Any: onnx's records are made at run time.

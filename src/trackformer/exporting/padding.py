@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
-from trackformer.exporting.onnx_graph import remove_unread
-
-ELEMENTWISE: Final = ("Clip", "Relu")
-"""What leaves a convolution's map packed."""
+from trackformer.exporting.onnx_graph import CUT_OFFS, remove_unread
 
 
 # Any: onnx's records are made at run time.
@@ -54,7 +51,7 @@ def _channels(graph: Any) -> dict[str, int]:
     for node in graph.node:
         if node.op_type == "Conv" and node.input[1] in weights:
             channels[node.output[0]] = weights[node.input[1]][0]
-        elif node.op_type in ELEMENTWISE and node.input[0] in channels:
+        elif node.op_type in CUT_OFFS and node.input[0] in channels:
             channels[node.output[0]] = channels[node.input[0]]
     return channels
 

@@ -19,7 +19,7 @@ from trackformer.types import (
 )
 
 
-class OnlyClasses(WrappedModel):
+class OnlyClasses(WrappedModel[FrameModel]):
     """The same model, in whose answers no query shows a class that was not asked for.
 
     A query counts with the best of the classes asked for: whoever asks for cars alone also gets the

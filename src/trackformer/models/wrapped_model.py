@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Generic, TypeVar
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -9,11 +11,13 @@ from torch import Tensor
 from trackformer.models.frame_model import FrameModel
 from trackformer.types import Memory
 
+InnerModel = TypeVar("InnerModel", bound=FrameModel)
 
-class WrappedModel:
+
+class WrappedModel(Generic[InnerModel]):
     """All of a `FrameModel` but its answers, which are the kind's own."""
 
-    def __init__(self, model: FrameModel) -> None:
+    def __init__(self, model: InnerModel) -> None:
         self.settings = model.settings
         self._inner = model
 
