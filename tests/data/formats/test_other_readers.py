@@ -88,8 +88,7 @@ def test_scalabels_own_reader_takes_what_we_write(tmp_path: Path):
         reason="scalabel wants releases of pydantic and NumPy that are older than ours",
     )
     write_annotations(street(scores=True), tmp_path / "out", "scalabel")
-    (labels,) = [each for each in (tmp_path / "out").rglob("*.json")]
-    frames = scalabel.load(str(labels), nprocs=1).frames
+    frames = scalabel.load(str(tmp_path / "out" / "annotations.json"), nprocs=1).frames
     assert [(frame.videoName, frame.frameIndex) for frame in frames] == [
         ("street", number) for number in range(5)
     ]
