@@ -79,6 +79,19 @@ def test_a_tracker_that_is_not_installed_is_named(recipe, monkeypatch):
         train(TrainingSettings.model_validate(recipe | {"log": ["tensorboard", "mlflow"]}))
 
 
+def test_a_tracker_that_cannot_begin_is_one_line(recipe, monkeypatch):
+    class Unreached(Recorder):
+        def __init__(self, run_name: str, **_: object) -> None:
+            raise OSError("nobody\nis there")
+
+    monkeypatch.setitem(tracking.LOGGER_TYPE_TO_CLASS, "wandb", Unreached)
+    there = [*tracking.get_available_trackers(), tracking.LoggerType.WANDB]
+    monkeypatch.setattr(tracking, "_available_trackers", there)
+    message = "^log: wandb cannot begin an experiment: nobody is there$"
+    with pytest.raises(ConfigError, match=message):
+        train(TrainingSettings.model_validate(recipe | {"log": ["wandb"]}))
+
+
 def pretend_scores(monkeypatch, hota):
     """Evaluations answer with these, one after another."""
     left, validate = iter(hota), module._validate

@@ -9,6 +9,7 @@ from accelerate import Accelerator
 from accelerate.tracking import get_available_trackers
 
 from trackformer.errors import ConfigError
+from trackformer.last_resort import shown_in_one_line
 from trackformer.training.settings import TrainingSettings
 
 PROJECT: Final = "trackformer"
@@ -40,10 +41,21 @@ class Trackers:
         self._settings = settings
 
     def start(self) -> None:
-        """Begin an experiment, with the run's settings as its own."""
-        if other_trackers(self._settings):
-            flat = dict(_flat(self._settings.model_dump(mode="json")))
+        """Begin an experiment, with the run's settings as its own.
+
+        Raises:
+            ConfigError: A tracker cannot begin one: it is not set up, or not reached.
+        """
+        names = other_trackers(self._settings)
+        if not names:
+            return
+        flat = dict(_flat(self._settings.model_dump(mode="json")))
+        try:
             self._accelerator.init_trackers(PROJECT, config=flat)
+        except Exception as error:
+            # Every tracker has errors of its own.
+            what = f"{', '.join(names)} cannot begin an experiment"
+            raise ConfigError(f"log: {what}: {shown_in_one_line(str(error))}") from error
 
     def log(self, part: str, step: int, numbers: Mapping[str, float | int]) -> None:
         """Numbers of a step, named `part/name`."""
