@@ -234,6 +234,9 @@ def test_an_unknown_setting_names_the_nearest(
         (["--zzz"], "unknown argument '--zzz'; see `trackformer track --help`"),
         (["--birth-score", "1.5"], "command line: birth_score: expected a number up to 1"),
         (["--patience", "many"], "command line: patience: expected a whole number"),
+        (["--model", ""], "expected a word behind '--model', got ''"),
+        (["--model="], "expected a word behind '--model', got ''"),
+        (["--line", "-9,0,9"], "--line: expected x1,y1,x2,y2 of two points in pixels"),
     ],
 )
 def test_a_wrong_flag_is_one_line(run: Run, tmp_path: Path, words: list[str], expected: str):

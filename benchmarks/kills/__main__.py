@@ -1,27 +1,23 @@
-"""SIGKILL at random moments, and whether all is whole afterwards (Linux).
-
-Run: `python -m benchmarks.kills [recording|served] [KILLS]`, 50 kills where no number is given.
-"""
+"""SIGKILL at random moments, and whether all is whole afterwards (Linux)."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
-
-KILLS = 50
+import argparse
 
 
-def main(arguments: Sequence[str]) -> None:
+def main() -> None:
     """Of both, one after the other, or of one."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.kills", description=__doc__)
+    parser.add_argument("part", nargs="?", choices=("recording", "served"), help="default: both")
+    parser.add_argument("--kills", type=int, default=50, help="of each (default: 50)")
+    options = parser.parse_args()
     from benchmarks.kills import recording, served
 
-    numbers = [int(word) for word in arguments if word.isdecimal()]
-    num_kills = numbers[0] if numbers else KILLS
-    for module in (recording, served):
-        name = module.__name__.rpartition(".")[2]
-        if name in arguments or len(arguments) == len(numbers):
-            module.report(num_kills)
+    if options.part != "served":
+        recording.report(options.kills)
+    if options.part != "recording":
+        served.report(options.kills)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -1,26 +1,23 @@
-"""A camera that is faster than the model, and one that drops its connection (Linux).
-
-Run: `python -m benchmarks.live [ages|identities] [SECONDS]`: so long `ages` takes, by default 60.
-"""
+"""A camera that is faster than the model, and one that drops its connection (Linux)."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
-
-SECONDS = 60.0
+import argparse
 
 
-def main(arguments: Sequence[str]) -> None:
+def main() -> None:
     """Of both, one after the other, or of one."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.live", description=__doc__)
+    parser.add_argument("part", nargs="?", choices=("ages", "identities"), help="default: both")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of ages (default: 60)")
+    options = parser.parse_args()
     from benchmarks.live import ages, identities
 
-    numbers = [float(word) for word in arguments if not word.isalpha()]
-    if "identities" not in arguments:
-        ages.report(numbers[0] if numbers else SECONDS)
-    if "ages" not in arguments:
+    if options.part != "identities":
+        ages.report(options.seconds)
+    if options.part != "ages":
         identities.report()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

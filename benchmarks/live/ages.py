@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.live.camera import as_jpeg, camera, number_below, numbered
+from benchmarks.live.camera import camera, number_below, numbered
+from benchmarks.live.mjpeg import as_jpeg
 from benchmarks.suite.own_process import resident_megabytes
 from trackformer.video.live import LiveReading
 from trackformer.video.sources import open_source

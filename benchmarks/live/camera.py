@@ -1,17 +1,16 @@
-"""A network camera on this machine (MJPEG over HTTP) that drops its connection at given moments."""
+"""A network camera that drops its connection at given moments, and pictures with a number."""
 
 from __future__ import annotations
 
-import http.server
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from itertools import count
 
-import cv2
 import numpy as np
 from jaxtyping import UInt8
+
+from benchmarks.live.mjpeg import mjpeg_server
 
 DIGITS = 20
 """Bits of the number that is drawn below a picture as black and white squares."""
@@ -35,44 +34,9 @@ def number_below(pixels: UInt8[np.ndarray, "H W 3"]) -> tuple[int, UInt8[np.ndar
     return number, pixels[:-SQUARE]
 
 
-def as_jpeg(pixels: UInt8[np.ndarray, "H W 3"]) -> bytes:
-    """Of RGB pixels, hardly changed."""
-    return bytes(cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1])
-
-
-class _Camera(http.server.BaseHTTPRequestHandler):
-    start = 0.0
-    rate = 30.0
-    drops_at: tuple[float, ...] = ()
-    shown: Callable[[float], bytes]
-
-    def do_GET(self) -> None:
-        """Pictures at their pace, until the connection is dropped."""
-        self.send_response(200)
-        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
-        self.end_headers()
-        connected = time.monotonic() - self.start
-        drop = min((each for each in self.drops_at if each > connected), default=float("inf"))
-        for number in count(1):
-            now = time.monotonic() - self.start
-            if now > drop:
-                return
-            picture = type(self).shown(now)
-            head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
-            try:
-                self.wfile.write(head.encode() + picture + b"\r\n")
-            except OSError:
-                return
-            time.sleep(max(0.0, connected + number / self.rate - now))
-
-    def log_message(self, *_words: object) -> None:  # type: ignore[override]
-        """Nothing."""
-
-
-@contextmanager
 def camera(
     shown: Callable[[float], bytes], rate: float, drops_at: tuple[float, ...]
-) -> Iterator[str]:
+) -> AbstractContextManager[str]:
     """A camera that runs from now on, whoever looks; its address.
 
     Args:
@@ -80,12 +44,16 @@ def camera(
         rate: Pictures a second.
         drops_at: When it closes the connection that there is.
     """
-    members = {"start": time.monotonic(), "rate": rate, "drops_at": drops_at}
-    handler = type("Camera", (_Camera,), members | {"shown": staticmethod(shown)})
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/camera"
-    finally:
-        server.shutdown()
-        server.server_close()
+    start = time.monotonic()
+
+    def pictures() -> Iterator[bytes]:
+        connected = time.monotonic() - start
+        drop = min((each for each in drops_at if each > connected), default=float("inf"))
+        for number in count(1):
+            now = time.monotonic() - start
+            if now > drop:
+                return
+            yield shown(now)
+            time.sleep(max(0.0, connected + number / rate - (time.monotonic() - start)))
+
+    return mjpeg_server(pictures)

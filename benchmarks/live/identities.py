@@ -25,7 +25,8 @@ import torch
 from jaxtyping import Float, UInt8
 from scipy.optimize import linear_sum_assignment
 
-from benchmarks.live.camera import as_jpeg, camera, number_below, numbered
+from benchmarks.live.camera import camera, number_below, numbered
+from benchmarks.live.mjpeg import as_jpeg
 from trackformer.boxes import pairwise_iou
 from trackformer.checkpoints.load import load_weights
 from trackformer.demo_clip import clip_file, ground_truth_file

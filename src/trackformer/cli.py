@@ -14,6 +14,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 from trackformer.errors import ConfigError, TrackFormerError
@@ -83,7 +84,8 @@ def _flushed(arguments: Sequence[str]) -> int:
 
 def _answer(arguments: Sequence[str]) -> int:
     parser = _parser()
-    options, rest = parser.parse_known_args(arguments)
+    _refuse_empty(arguments)
+    options, rest = parser.parse_known_args(_joined(arguments))
     if options.version:
         import trackformer
 
@@ -95,6 +97,29 @@ def _answer(arguments: Sequence[str]) -> int:
     _take_rest(options, rest)
     exit_code: int = options.run(options)
     return exit_code
+
+
+def _refuse_empty(arguments: Sequence[str]) -> None:
+    """An unset variable of a shell: as a folder it would be the current one."""
+    for before, word in pairwise(("trackformer", *arguments)):
+        if word == "" or re.fullmatch(r"--[a-z-]+=", word):
+            behind = word.rstrip("=") or before
+            raise ConfigError(f"expected a word behind {behind!r}, got ''")
+
+
+def _joined(arguments: Sequence[str]) -> list[str]:
+    """Coordinates may begin with a minus, which argparse takes for a flag of its own.
+
+    >>> _joined(["--line", "-9,0,9,0", "--patience", "-1"])
+    ['--line=-9,0,9,0', '--patience', '-1']
+    """
+    words: list[str] = []
+    for word in arguments:
+        if words and words[-1].startswith("--") and re.match(r"-[\d.]+,", word):
+            words[-1] += f"={word}"
+        else:
+            words.append(word)
+    return words
 
 
 def _ending(error: BaseException) -> tuple[int, str] | None:

@@ -103,3 +103,15 @@ def test_stores_are_for_clusters(run: Run, tmp_path: Path):
         2,
         "error: s3://results: stores are read and written with --cluster only\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("source", "output"), [("nowhere://a.mp4", "results"), ("a.mp4", "nowhere://results")]
+)
+def test_an_unknown_store_is_refused_before_a_cluster_is_looked_for(
+    run: Run, source: str, output: str
+):
+    code, printed, errors = run("track", source, "--output", output, "--cluster", "local")
+    assert (code, printed) == (2, "")
+    assert errors.startswith("error: nowhere://")
+    assert "Protocol not known: nowhere" in errors

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import http.server
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
-import cv2
 import numpy as np
 import pytest
+from benchmarks.live.mjpeg import as_jpeg, mjpeg_server
 
 from trackformer.errors import DataError
 from trackformer.video.frames import Frame, FrameSource
@@ -164,39 +162,12 @@ def test_a_source_that_nobody_reads_is_closed_too():
     assert camera.closed.is_set()
 
 
-@contextmanager
-def mjpeg_camera(num_frames: int) -> Iterator[str]:
-    """A network camera on this machine; its address."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
-            self.end_headers()
-            for number in range(num_frames):
-                pixels = np.full((48, 64, 3), 10 + number, dtype=np.uint8)
-                picture = cv2.imencode(".jpg", pixels)[1].tobytes()
-                head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n"
-                self.wfile.write(head.encode() + b"\r\n" + picture + b"\r\n")
-
-        def log_message(self, *_words: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/camera"
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
 def test_a_network_camera_is_live_and_goes_on_after_it_dropped():
     reading = LiveReading(every_frame=True, reconnect=1, first_wait_s=0.01)
-    with mjpeg_camera(num_frames=12) as url, open_source(url, reading) as source:
+    levels_shown = range(10, 22)
+    pictures = [as_jpeg(np.full((48, 64, 3), each, dtype=np.uint8)) for each in levels_shown]
+    with mjpeg_server(lambda: iter(pictures)) as url, open_source(url, reading) as source:
         assert source.is_live
         frames = iter(source)
         levels = [round(float(next(frames).pixels.mean())) for _ in range(30)]
-    one_connection = [10 + number for number in range(12)]
-    assert np.allclose(levels, (3 * one_connection)[:30], atol=2)
+    assert np.allclose(levels, (3 * [*levels_shown])[:30], atol=2)

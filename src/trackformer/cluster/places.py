@@ -45,6 +45,15 @@ def stored_videos(name: str) -> tuple[str, ...] | None:
     return tuple(store.unstrip_protocol(each) for each in videos)
 
 
+def check_store(name: str) -> None:
+    """Refuse a store that is not known here, before anything starts.
+
+    Raises:
+        DataError: It is unknown, or its package is not installed.
+    """
+    _store_of(name)
+
+
 def fetch(name: str, folder: Path) -> Path:
     """A stored recording as a file in a folder, under its own name.
 

@@ -11,8 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from trackformer.cluster.worker import Job, work
-from trackformer.errors import ConfigError
-from trackformer.tracking.videos.many import LoadModel, Outcome, TrackingChoices
+from trackformer.errors import ConfigError, TrackFormerError
+from trackformer.tracking.videos.many import (
+    LoadModel,
+    Outcome,
+    TrackingChoices,
+    ready_to_track,
+)
 
 LOCAL: Final = "local"
 """In place of an address: a cluster of this machine's own cores, for this run."""
@@ -52,11 +57,12 @@ def track_on_cluster(
         What became of each, in the order in which they end.
 
     Raises:
-        ConfigError: Ray is not installed, or there is no such cluster.
+        ConfigError: Ray is not installed, there is no such cluster, or its workers cannot load the
+            model.
     """
     ray = _ray()
     with _connected(ray, cluster.address):
-        workers = _Workers(ray, load, choices, cluster)
+        workers = _Workers(ray, load, choices, cluster, remark)
         waiting = deque(jobs)
         while waiting or workers.num_jobs:
             workers.give(waiting)
@@ -75,18 +81,24 @@ class _Workers:
     """Actors of Ray's, which starts them again elsewhere where there is room."""
 
     def __init__(
-        self, ray: Any, load: LoadModel, choices: TrackingChoices, cluster: ClusterChoice
+        self,
+        ray: Any,
+        load: LoadModel,
+        choices: TrackingChoices,
+        cluster: ClusterChoice,
+        remark: Callable[[str], object],
     ) -> None:
         self._ray = ray
+        self._remark = remark
         resource = "GPU" if cluster.on_gpu else "CPU"
         number = cluster.num_workers or max(1, int(ray.cluster_resources().get(resource, 1)))
         options = {"num_gpus": 1} if cluster.on_gpu else {"num_cpus": 1}
         actor = ray.remote(max_restarts=-1, max_task_retries=0, **options)(_Worker)
         self._busy: dict[Any, tuple[Any, Job | None]] = {}
-        """By the answer that is awaited; without a job it only says that it is there."""
+        """By the answer that is awaited; without a job it only says whether it is ready."""
         self._free: list[Any] = []
         for _ in range(number):
-            self._ask_whether_there(actor.remote(load, choices))
+            self._ask_whether_ready(actor.remote(load, choices))
 
     @property
     def num_jobs(self) -> int:
@@ -106,19 +118,28 @@ class _Workers:
         for answer in answers:
             worker, job = self._busy.pop(answer)
             try:
-                outcome = self._ray.get(answer)
+                said = self._ray.get(answer)
             except self._ray.exceptions.RayActorError:
-                outcome = None
+                said = None
                 # There may be no room for it any more: nothing is given to it until it is back.
-                self._ask_whether_there(worker)
+                self._ask_whether_ready(worker)
             else:
+                if job is None and said is not None:
+                    self._leave_out(said)
+                    continue
                 self._free.append(worker)
             if job is not None:
-                ended.append((job, outcome))
+                ended.append((job, said))
         return ended
 
-    def _ask_whether_there(self, worker: Any) -> None:
-        self._busy[worker.is_there.remote()] = (worker, None)
+    def _leave_out(self, why: str) -> None:
+        """A worker that is not ready; one that takes the place of a lost one ends nothing."""
+        if not self._free and not self.num_jobs:
+            raise ConfigError(why)
+        self._remark(f"a worker is left out: {why}")
+
+    def _ask_whether_ready(self, worker: Any) -> None:
+        self._busy[worker.why_not_ready.remote()] = (worker, None)
 
 
 class _Worker:
@@ -131,8 +152,12 @@ class _Worker:
         self._load = load
         self._choices = choices
 
-    def is_there(self) -> bool:
-        return True
+    def why_not_ready(self) -> str | None:
+        try:
+            ready_to_track(self._load, self._choices)
+        except TrackFormerError as error:
+            return str(error)
+        return None
 
     def track(self, job: Job) -> Outcome:
         return work(self._load, job, self._choices)

@@ -215,6 +215,8 @@ def test_bdd100k_has_a_file_for_each_video_and_ignores_crowds(tmp_path: Path):
     (sequence,) = data.sequences
     assert (data.class_names, sequence.image_size) == (("car",), (48, 64))
     assert [frame.track_ids.tolist() for frame in sequence.frames] == [[7], [7]]
+    # x2 and y2 are the last pixel inside.
+    assert sequence.frames[0].boxes_xyxy.tolist() == [[1, 2, 12, 23]]
     assert [len(frame.ignore_boxes_xyxy) for frame in sequence.frames] == [1, 1]
 
 

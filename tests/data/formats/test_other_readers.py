@@ -7,6 +7,8 @@ import io
 import json
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedSequence
@@ -37,6 +39,63 @@ def street(*, scores: bool) -> AnnotatedData:
     frames = assemble_frames(entries, (None,) * 5, refuse)
     sequence = AnnotatedSequence("street", frames, (48, 64), 10.0, is_video=True)
     return AnnotatedData((sequence,), ("person", "car"))
+
+
+def test_trackevals_motchallenge_loader_reads_annotations(tmp_path: Path):
+    trackeval = pytest.importorskip("trackeval")
+    write_annotations(street(scores=False), tmp_path / "gt", "mot")
+    (tmp_path / "results" / "ours" / "data").mkdir(parents=True)
+    (tmp_path / "results" / "ours" / "data" / "street.txt").touch()
+    with contextlib.redirect_stdout(io.StringIO()):
+        loader = trackeval.datasets.MotChallenge2DBox(
+            {
+                "GT_FOLDER": str(tmp_path / "gt"),
+                "TRACKERS_FOLDER": str(tmp_path / "results"),
+                "SKIP_SPLIT_FOL": True,
+                # None: the length is that of seqinfo.ini.
+                "SEQ_INFO": {"street": None},
+            }
+        )
+    raw = loader.get_raw_seq_data("ours", "street")
+    assert [ids.tolist() for ids in raw["gt_ids"]] == [[7], [7, 9], [7, 9], [], [7]]
+    # Left, top, width and height, where the first pixel is 1; classes count gt/labels.txt.
+    assert raw["gt_dets"][1].tolist() == [[13, 5, 20, 40], [41, 9, 20, 20]]
+    assert raw["gt_classes"][1].tolist() == [1, 2]
+
+
+def test_supervision_reads_a_yolo_folder(tmp_path: Path):
+    from supervision import DetectionDataset
+
+    write_annotations(street(scores=False), tmp_path / "out", "yolo")
+    (tmp_path / "out" / "images").mkdir()
+    for each in (tmp_path / "out" / "labels").iterdir():
+        cv2.imwrite(
+            str(tmp_path / "out" / "images" / f"{each.stem}.png"), np.zeros((48, 64, 3), np.uint8)
+        )
+    folders = (str(tmp_path / "out" / name) for name in ("images", "labels", "data.yaml"))
+    data = DetectionDataset.from_yolo(*folders)
+    assert data.classes == ["person", "car"]
+    found = {Path(name).stem: boxes for name, boxes in data.annotations.items()}
+    assert [len(found[f"street_{frame:06d}"]) for frame in range(5)] == [1, 2, 2, 0, 1]
+    both = found["street_000001"]
+    assert np.allclose(both.xyxy, [[12, 4, 32, 44], [40, 8, 60, 28]], atol=1e-4)
+    assert both.class_id.tolist() == [0, 1]
+
+
+def test_scalabels_own_reader_takes_what_we_write(tmp_path: Path):
+    scalabel = pytest.importorskip(
+        "scalabel.label.io",
+        reason="scalabel wants releases of pydantic and NumPy that are older than ours",
+    )
+    write_annotations(street(scores=True), tmp_path / "out", "scalabel")
+    frames = scalabel.load(str(tmp_path / "out" / "annotations.json"), nprocs=1).frames
+    assert [(frame.videoName, frame.frameIndex) for frame in frames] == [
+        ("street", number) for number in range(5)
+    ]
+    walker, car = frames[1].labels
+    assert (walker.category, walker.score, car.category) == ("person", 0.375, "car")
+    # Its corners are those of the last pixels inside.
+    assert (car.box2d.x1, car.box2d.y1, car.box2d.x2, car.box2d.y2) == (40, 8, 59, 27)
 
 
 def test_trackevals_kitti_loader_reads_annotations_and_results(tmp_path: Path):

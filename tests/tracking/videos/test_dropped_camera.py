@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import http.server
 import itertools
 import json
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
+from benchmarks.live.mjpeg import as_jpeg, mjpeg_server
 from torch import Tensor
 
 from tiny_models import tiny_settings
@@ -109,36 +107,16 @@ def no_memory() -> Memory:
     )
 
 
-@contextmanager
-def dropping_camera() -> Iterator[str]:
+def dropping_camera() -> AbstractContextManager[str]:
     """Closes each connection behind a few pictures; after the last it is gone."""
     start, connections = time.monotonic(), itertools.count()
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            if next(connections) >= CONNECTIONS:
-                self.send_error(404)
-                return
-            self.send_response(200)
-            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
-            self.end_headers()
-            for _ in range(PICTURES):
-                pixels = picture_at(time.monotonic() - start)[..., ::-1]
-                picture = cv2.imencode(".jpg", pixels)[1].tobytes()
-                head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n"
-                self.wfile.write(head.encode() + b"\r\n" + picture + b"\r\n")
-                time.sleep(0.04)
+    def pictures() -> Iterator[bytes]:
+        for _ in range(PICTURES):
+            yield as_jpeg(picture_at(time.monotonic() - start))
+            time.sleep(0.04)
 
-        def log_message(self, *_words: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/camera"
-    finally:
-        server.shutdown()
-        server.server_close()
+    return mjpeg_server(lambda: pictures() if next(connections) < CONNECTIONS else None)
 
 
 def overheard(source: FrameSource, heard: list[Frame]) -> FrameSource:

@@ -111,10 +111,23 @@ def test_a_list_with_names_of_a_store_wants_a_cluster(run: Run, tmp_path: Path):
     assert (code, errors) == (2, expected)
 
 
-def test_a_wrong_model_is_said_once(run: Run, videos: Path, tmp_path: Path):
+@pytest.mark.parametrize("jobs", [[], pytest.param(["--jobs", "2"], marks=pytest.mark.slow)])
+def test_what_is_wrong_with_the_model_is_said_once_and_nothing_begins(
+    run: Run, videos: Path, tmp_path: Path, jobs: list[str]
+):
     words = ["track", videos, "--output", tmp_path / "out", "--model", tmp_path / "no.safetensors"]
-    code, _, errors = run(*words)
-    assert (code, errors.count("error: ")) == (2, 1)
+    code, printed, errors = run(*words, *jobs)
+    assert (code, printed, errors.count("error: ")) == (2, "", 1)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("source", ["", "a.mp4"])
+def test_classes_that_the_model_does_not_know_are_said_once(
+    run: Run, videos: Path, model_file: Path, tmp_path: Path, source: str
+):
+    words = ["track", videos / source, "--output", tmp_path / "out", "--model", model_file]
+    code, printed, errors = run(*words, "--classes", "dragon")
+    assert (code, printed, errors.count("error: ")) == (2, "", 1)
     assert not (tmp_path / "out").exists()
 
 

@@ -83,10 +83,9 @@ def track_many(
         What became of each, in the order in which they end.
 
     Raises:
-        TrackFormerError: This process cannot load the model; another one says so of each video.
+        TrackFormerError: The model cannot be loaded, or does not go with the settings.
     """
     if num_processes == 1:
-        _loaded(load)  # what is wrong with the model is nothing of the videos
         for source, folder in zip(sources, folders, strict=True):
             yield track_one(load, source, folder, choices)
         return
@@ -102,8 +101,13 @@ def track_many(
             pool.submit(track_one, load, source, folder, choices): source
             for source, folder in zip(sources, folders, strict=True)
         }
-        for future in as_completed(waiting):
-            yield _outcome(future, waiting[future])
+        try:
+            for future in as_completed(waiting):
+                yield _outcome(future, waiting[future])
+        except TrackFormerError:
+            # The same is wrong with all: it is said once.
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def _outcome(future: Future[Outcome], source: str) -> Outcome:
@@ -114,17 +118,20 @@ def _outcome(future: Future[Outcome], source: str) -> Outcome:
 
 
 def track_one(load: LoadModel, source: str, folder: Path, choices: TrackingChoices) -> Outcome:
-    """One of many videos; the process keeps its model for the next."""
+    """One of many videos; the process keeps its model for the next.
+
+    Raises:
+        TrackFormerError: As of `ready_to_track`: nothing of this video.
+    """
+    model, settings = ready_to_track(load, choices)
     try:
-        model = _loaded(load)
-        changed = model.settings.tracker | dict(choices.changes)
         # The source first: a mistyped name must not leave an empty folder behind.
         with open_source(source, choices.live) as opened:
             run = track_video(
                 model,
                 opened,
                 folder,
-                settings_from(TrackerSettings, changed, "tracker settings"),
+                settings,
                 timed=choices.timed,
                 write_video=choices.write_video,
                 overwrite=choices.overwrite,
@@ -134,6 +141,17 @@ def track_one(load: LoadModel, source: str, folder: Path, choices: TrackingChoic
     except TrackFormerError as error:
         return Outcome(source, None, str(error))
     return Outcome(source, run, run.broken_off)
+
+
+def ready_to_track(load: LoadModel, choices: TrackingChoices) -> tuple[FrameModel, TrackerSettings]:
+    """What all videos have in common, in this process.
+
+    Raises:
+        TrackFormerError: The model cannot be loaded, or does not go with the settings.
+    """
+    model = _loaded(load)
+    changed = model.settings.tracker | dict(choices.changes)
+    return model, settings_from(TrackerSettings, changed, "tracker settings")
 
 
 @cache

@@ -71,15 +71,27 @@ def check_output(files: OutputFiles, *, overwrite: bool, resume: bool = False) -
     """Make the folder, and fail before hours of tracking rather than after.
 
     Raises:
+        DataError: As of `foresee_output`.
+    """
+    foresee_output(files, overwrite=overwrite, resume=resume)
+    folder = files.rows.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _probe(folder)
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be written to: {error.strerror}") from error
+
+
+def foresee_output(files: OutputFiles, *, overwrite: bool, resume: bool = False) -> None:
+    """The same before anything slow is begun, and before anything is made.
+
+    Raises:
         DataError: The folder cannot be written to, or results are in it that `overwrite` does not
             give up and `resume` cannot go on with.
     """
     folder = files.rows.parent
-    probe = folder / f".writable.{os.getpid()}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
+        _probe(next(each for each in (folder, *folder.parents) if each.exists()))
     except OSError as error:
         raise DataError(f"{folder}: cannot be written to: {error.strerror}") from error
     can_go_on = files.state.exists()
@@ -94,3 +106,9 @@ def check_output(files: OutputFiles, *, overwrite: bool, resume: bool = False) -
                 f"{path}: exists already; choose another output folder{go_on}, "
                 "or replace it (--overwrite)"
             )
+
+
+def _probe(folder: Path) -> None:
+    probe = folder / f".writable.{os.getpid()}"
+    probe.touch()
+    probe.unlink()

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 from trackformer.verbs.flags.video import StoredFolder
@@ -27,13 +28,19 @@ def is_stored(word: str) -> bool:
 
 def stored_sources(word: str) -> tuple[str, ...] | None:
     """The recordings that a folder or pattern of a store means; None: one."""
+    videos: tuple[str, ...] | None = _places(word).stored_videos(word)
+    return videos
+
+
+def _places(word: str) -> ModuleType:
+    """What knows stores, where its packages are installed."""
     from trackformer.errors import ConfigError
 
     try:
-        from trackformer.cluster.places import stored_videos
+        from trackformer.cluster import places
     except ImportError as error:
         raise ConfigError(f"{word}: needs fsspec: pip install 'trackformer[cluster]'") from error
-    return stored_videos(word)
+    return places
 
 
 def refuse_stored(options: argparse.Namespace) -> None:
@@ -60,6 +67,8 @@ def track_on(
     from trackformer.cluster.worker import Job
     from trackformer.tracking.videos.streams import stream_folders
 
+    if isinstance(options.output, StoredFolder):
+        _places(options.output).check_store(options.output)
     names = [each.name for each in stream_folders(options.sources, Path())]
     jobs = [
         Job(source, _anywhere(source), _anywhere(_within(options.output, name)))

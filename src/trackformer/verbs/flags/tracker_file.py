@@ -34,16 +34,13 @@ def track_with_tracker(
     from trackformer.freed_memory import keep_freed_memory
     from trackformer.tracking.tracker_file import TrackerFile
     from trackformer.tracking.videos.one_file import track_with_file
-    from trackformer.tracking.videos.output_files import check_output, output_files
     from trackformer.video.sources import open_source
 
     _refuse_others(options)
     keep_freed_memory()
-    files = output_files(options.output, "tracks", write_video=not options.no_video)
     # The source first: a mistyped name must not leave an empty output folder behind.
     with open_source(options.sources[0], live_reading(options)) as source:
         tracker = TrackerFile(opened, changes=changes)
-        check_output(files, overwrite=options.overwrite)
         run = track_with_file(
             tracker,
             source,

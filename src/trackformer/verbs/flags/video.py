@@ -85,13 +85,13 @@ def process_video(
     every_layer: bool = False,
 ) -> int:
     """Let `work` process a video, with all decoder layers or the last; returns the exit code."""
-    from trackformer.tracking.videos.output_files import check_output, output_files
+    from trackformer.tracking.videos.output_files import foresee_output, output_files
     from trackformer.video.sources import open_source
 
     files = output_files(options.output, kind, write_video=not options.no_video)
     # The source first: a mistyped name must not leave an empty output folder behind.
     with open_source(source, live_reading(options)) as opened:
-        check_output(files, overwrite=options.overwrite, resume=options.resume)
+        foresee_output(files, overwrite=options.overwrite, resume=options.resume)
         model = only_asked(load(options, every_layer=every_layer), options)
         try:
             run = work(model, opened)

@@ -27,7 +27,7 @@ from trackformer.data.formats.parts.image_folders import is_file, size_of_first
 from trackformer.data.formats.parts.malformed import MalformedError, Report, refuse
 from trackformer.data.formats.parts.rotation import upright_hull
 from trackformer.data.formats.parts.text_files import read_json
-from trackformer.data.formats.scalabel.layout import IGNORED, Record
+from trackformer.data.formats.scalabel.layout import IGNORED, LAST_PIXEL, Record
 from trackformer.errors import DataError
 
 PEEKED = 65536
@@ -231,7 +231,7 @@ def _corners(label: Record) -> Corners:
         return upright_hull((x - half[0], y - half[1], x + half[0], y + half[1]), degrees)
     assert box is not None
     left, top, right, bottom = (finite(box[side], side) for side in ("x1", "y1", "x2", "y2"))
-    return left, top, right, bottom
+    return left, top, right + LAST_PIXEL, bottom + LAST_PIXEL
 
 
 def _track_id(text: str, ids: dict[str, int]) -> int:

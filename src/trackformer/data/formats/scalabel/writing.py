@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from trackformer.data.annotations import AnnotatedData, AnnotatedFrame, AnnotatedSequence
 from trackformer.data.formats.parts.writing import grouped_image_place, plain_name, required_size
-from trackformer.data.formats.scalabel.layout import IGNORED, Record
+from trackformer.data.formats.scalabel.layout import IGNORED, LAST_PIXEL, Record
 
 FILE_NAME: Final = "annotations.json"
 
@@ -65,4 +65,5 @@ def _label_records(frame: AnnotatedFrame, class_names: tuple[str, ...]) -> Itera
 
 
 def _box_record(box: Sequence[float]) -> Record:
-    return dict(zip(("x1", "y1", "x2", "y2"), box, strict=True))
+    left, top, right, bottom = box
+    return {"x1": left, "y1": top, "x2": right - LAST_PIXEL, "y2": bottom - LAST_PIXEL}
