@@ -61,7 +61,7 @@ def _measure(weights: Path | str, scene: AnnotatedSequence) -> Scores:
     video = encode_video(model, scene)
     results = track_encoded(model, video, OURS)
     return Scores(
-        tuple(_tracking(scene, each) for each in results),
+        tuple(tracking_scores(scene, each) for each in results),
         {str(gap): as_shares(associate(model, video, scene, gap, KEEP_SCORE)) for gap in GAPS},
         measured_detections(model, video, scene),
     )
@@ -85,10 +85,11 @@ def _measure_peer(detector: Path, scene: AnnotatedSequence) -> Scores:
         track_detections(byte_track, [_above(frame, least) for frame in found], 30.0, arguments)
         for least, arguments in THEIRS
     ]
-    return Scores(tuple(_tracking(scene, each) for each in results), {}, {})
+    return Scores(tuple(tracking_scores(scene, each) for each in results), {}, {})
 
 
-def _tracking(scene: AnnotatedSequence, results: list[ResultFrame]) -> dict[str, float]:
+def tracking_scores(scene: AnnotatedSequence, results: list[ResultFrame]) -> dict[str, float]:
+    """`SHOWN` in percent, and takeovers in a thousand boxes."""
     matched = match_sequence(scene, results)
     scores = scores_by_published_name(score_table([matched]).combined)
     pairs = matched.clear.pairs
