@@ -40,14 +40,15 @@ SHAPE: Final = "rectangle"
 
 
 def create(
-    model: str = "nano", device: str = "cpu", keep_score: float = 0.1, patience: int = 30
+    model: str = "nano", device: str = "cpu", keep_score: float = 0.02, patience: int = 30
 ) -> BoxFollower:
     """What CVAT asks for; each argument can be given as `-p NAME=TYPE:VALUE`.
 
     Args:
         model: Weights, as for `trackformer track --model`.
         device: Where it computes: auto, cpu, cuda.
-        keep_score: A box is shown above this score. Lower than for tracking alone: a person looks.
+        keep_score: A box is shown above this score. Lower than for tracking alone: a person looks
+            (measured: docs/cvat.md).
         patience: Frames in a row that it may be unseen before it is given up.
 
     Raises:
