@@ -1,8 +1,8 @@
 """How far boxes that a person draws are followed, by `keep_score` of `trackformer.cvat`.
 
-Each person of the bundled clip is drawn once, in their first frame, and followed as CVAT has it done
-until the last frame in which they are annotated; `nano`. A box on nobody is worse than none: the
-annotator has to find it.
+Each person of the bundled clip is drawn once, in their first frame, and followed as CVAT has it
+done until the last frame in which they are annotated; `nano`. A box on nobody is worse than none:
+the annotator has to find it.
 
 Needs the extra `cvat`.
 """
